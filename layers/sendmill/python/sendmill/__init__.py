@@ -1,0 +1,8 @@
+"""Send bulk e-mail campaigns and run background tasks on AWS, each recipient accounted for.
+
+Modules are layers, each importing only from those below it (tests/infra/test_imports.py):
+errors < campaign contact outcome < template message mail contact_list ledger < delivery dispatch
+lifecycle < store queue secret provider < aws settings observe batch < the functions.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,207 @@
+"""Hold what a campaign is: its content, by whom it is sent, and how far it has come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from email.utils import parseaddr
+from enum import StrEnum
+from typing import Any
+
+from sendmill.errors import InvalidCampaign
+
+CAMPAIGN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+MAX_NAME_CHARS = 200
+# Jinja2 compiles this much in milliseconds; DynamoDB holds 400 KB an item.
+MAX_TEMPLATE_BYTES = 100_000
+
+
+class Status(StrEnum):
+    """What a campaign is doing."""
+
+    DRAFT = "draft"
+    PLANNING = "planning"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETE = "complete"
+    COMPLETE_WITH_UNKNOWN = "complete_with_unknown"
+    CANCELLED = "cancelled"
+
+
+# Statuses in which a worker may send.
+SENDING_STATUSES = frozenset({Status.PLANNING, Status.RUNNING})
+
+
+class Service(StrEnum):
+    """Through what a mail leaves."""
+
+    SES = "ses"
+    SMTP = "smtp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Say through what, and in whose name, a campaign's mails leave.
+
+    ``aws_region`` empty means the region of the function; ``aws_secret_name`` names the secret
+    that holds the SMTP server and its credentials.
+    """
+
+    email_service: Service
+    from_email: str
+    aws_region: str = ""
+    aws_secret_name: str = ""
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Hold what is written: two templates and the config they are sent with."""
+
+    subject: str
+    body: str
+    config: Config
+
+    def digest(self) -> str:
+        """Return the name under which this content is kept: 32 hex characters of its SHA-256."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """Hold one campaign as its row says it.
+
+    ``rows`` counts the rows of the uploaded file; ``expected`` those that passed its checks and
+    ``total`` those that stand in the ledger (they meet once every chunk is done). ``reason``
+    says why a campaign is paused.
+    """
+
+    id: str
+    name: str
+    content: Content
+    status: Status
+    created_at: int
+    list_id: str = ""
+    rows: int = 0
+    expected: int = 0
+    total: int = 0
+    invalid: int = 0
+    duplicates: int = 0
+    chunks: int = 0
+    chunks_done: int = 0
+    reason: str = ""
+    created_by: str = ""
+
+    def may_send(self) -> bool:
+        """Tell whether a worker may send for this campaign now."""
+        return self.status in SENDING_STATUSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Say how many recipients are in which state; the counts add up to ``total``."""
+
+    status: Status
+    total: int
+    states: Mapping[str, int]
+
+
+def progress(campaign: Campaign, counters: Mapping[str, int]) -> Progress:
+    """Derive the states of a campaign's recipients from its counters.
+
+    ``counters`` hold every state but ``pending``, which is what is left of the total. A campaign
+    is complete once every chunk is done and no recipient is left open.
+    """
+    every_chunk_done = campaign.chunks_done >= campaign.chunks
+    total = campaign.total if every_chunk_done else max(campaign.expected, campaign.total)
+    states = {name: count for name, count in sorted(counters.items()) if count}
+    pending = total - sum(states.values())
+    if pending:
+        states["pending"] = pending
+    still_open = sum(states.get(name, 0) for name in ("pending", "sending", "retry"))
+    status = campaign.status
+    if campaign.may_send() and every_chunk_done and total and not still_open:
+        status = Status.COMPLETE_WITH_UNKNOWN if states.get("unknown") else Status.COMPLETE
+    return Progress(status=status, total=total, states=states)
+
+
+def check_campaign_id(value: object) -> str:
+    """Return the id if it can be a key and an SES tag; raises InvalidCampaign."""
+    if not isinstance(value, str) or not CAMPAIGN_ID.match(value):
+        raise InvalidCampaign(
+            f"campaign_id must be 1 to 64 of A-Z a-z 0-9 _ - (got {_shown(value)})"
+        )
+    return value
+
+
+def config_from_mapping(raw: object, *, default_from: str = "") -> Config:
+    """Return a config from the ``config`` object of a message or a request.
+
+    Raises InvalidCampaign naming the field and its value.
+    """
+    if not isinstance(raw, Mapping):
+        raise InvalidCampaign(f"config must be an object (got {_shown(raw)})")
+    service = str(raw.get("email_service") or Service.SES).lower()
+    if service not in set(Service):
+        known = ", ".join(Service)
+        raise InvalidCampaign(f"config.email_service must be one of {known} (got {service!r})")
+    config = Config(
+        email_service=Service(service),
+        from_email=_text(raw, "from_email") or default_from,
+        aws_region=_text(raw, "aws_region"),
+        aws_secret_name=_text(raw, "aws_secret_name"),
+        reply_to=_text(raw, "reply_to"),
+    )
+    if "@" not in parseaddr(config.from_email)[1]:
+        raise InvalidCampaign(
+            f"config.from_email must be an address (got {config.from_email or 'nothing'})"
+        )
+    return config
+
+
+def content_from_mapping(raw: Mapping[str, Any], *, default_from: str = "") -> Content:
+    """Return the content that ``subject``, ``body`` and ``config`` of an object make.
+
+    Raises InvalidCampaign naming the field and what it holds.
+    """
+    for name in ("subject", "body"):
+        value = raw.get(name)
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidCampaign(f"{name} must be a template of at least one character")
+        size = len(value.encode())
+        if size > MAX_TEMPLATE_BYTES:
+            raise InvalidCampaign(f"{name} must be at most {MAX_TEMPLATE_BYTES} bytes (got {size})")
+    config = config_from_mapping(raw.get("config") or {}, default_from=default_from)
+    return Content(subject=raw["subject"], body=raw["body"], config=config)
+
+
+def check_name(value: object, *, field: str = "name") -> str:
+    """Return a display name without surrounding space; raises InvalidCampaign."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or len(text) > MAX_NAME_CHARS:
+        raise InvalidCampaign(
+            f"{field} must be 1 to {MAX_NAME_CHARS} characters (got {_shown(value)})"
+        )
+    return text
+
+
+def with_status(campaign: Campaign, status: Status, reason: str = "") -> Campaign:
+    """Return the campaign in another status."""
+    return replace(campaign, status=status, reason=reason)
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name) or ""
+    if not isinstance(value, str):
+        raise InvalidCampaign(f"config.{name} must be text (got {_shown(value)})")
+    if not value.isprintable():
+        raise InvalidCampaign(f"config.{name} must be one printable line (got {_shown(value)})")
+    return value.strip()
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:80]

@@ -1,0 +1,89 @@
+"""Name every way in which Sendmill refuses or fails, split by fate.
+
+::
+
+    SendmillError
+    ├── PermanentError          trying again cannot help: record it, drop it, tell somebody
+    │   ├── InvalidSettings     the environment of a function lacks something (ValueError)
+    │   ├── InvalidMessage      a body on a queue that nobody can act on (ValueError)
+    │   ├── InvalidContact      an address or a field that must not be mailed (ValueError)
+    │   ├── InvalidContactList  a file of contacts that cannot be read at all (ValueError)
+    │   ├── InvalidCampaign     a campaign that must not start (ValueError)
+    │   ├── InvalidTemplate     a template, or a template with these fields (ValueError)
+    │   ├── UnsafeHeader        a value that would add a header to a mail (ValueError)
+    │   ├── IllegalTransition   a change of state that the ledger does not know (ValueError)
+    │   ├── NotFound            nothing has this id (LookupError)
+    │   └── StateConflict       the thing is there, in a state that forbids this
+    └── RetryableError          the same call may succeed later: fail the record, keep the message
+        ├── StoreUnavailable    DynamoDB or S3 refused, throttled or timed out
+        ├── QueueUnavailable    SQS did not take a message
+        └── SecretUnavailable   Secrets Manager could not be asked
+
+Outcomes of a send are no exceptions: see :mod:`sendmill.outcome`.
+"""
+
+from __future__ import annotations
+
+
+class SendmillError(Exception):
+    """Anything that Sendmill itself raises."""
+
+
+class PermanentError(SendmillError):
+    """Trying the same thing again cannot help."""
+
+
+class RetryableError(SendmillError):
+    """The same thing may succeed later."""
+
+
+class InvalidSettings(PermanentError, ValueError):
+    """A function was started without a setting that it needs."""
+
+
+class InvalidMessage(PermanentError, ValueError):
+    """A message on a queue has no shape that can be acted on."""
+
+
+class InvalidContact(PermanentError, ValueError):
+    """A contact has an address or a field that must not be mailed."""
+
+
+class InvalidContactList(PermanentError, ValueError):
+    """A file of contacts cannot be read at all."""
+
+
+class InvalidCampaign(PermanentError, ValueError):
+    """A campaign lacks something, or has something that it must not have."""
+
+
+class InvalidTemplate(PermanentError, ValueError):
+    """A template cannot be compiled, or cannot be rendered with these fields."""
+
+
+class UnsafeHeader(PermanentError, ValueError):
+    """A value would start a header of its own in a mail."""
+
+
+class IllegalTransition(PermanentError, ValueError):
+    """A change of state that is not in the ledger's table was asked for."""
+
+
+class NotFound(PermanentError, LookupError):
+    """Nothing has this id."""
+
+
+class StateConflict(PermanentError):
+    """The thing exists, but its state forbids what was asked."""
+
+
+class StoreUnavailable(RetryableError):
+    """DynamoDB or S3 refused, throttled or timed out after the SDK's own retries."""
+
+
+class QueueUnavailable(RetryableError):
+    """SQS did not take a message after the SDK's own retries."""
+
+
+class SecretUnavailable(RetryableError):
+    """Secrets Manager could not be asked, or holds no such secret yet."""

@@ -1,0 +1,232 @@
+"""Do what people ask of a campaign or a list: import, create, start, pause, resume, look.
+
+Each function does one thing, may be called again with the same effect, and takes every adapter
+as an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sendmill.campaign import (
+    Campaign,
+    Progress,
+    Status,
+    check_name,
+    content_from_mapping,
+    progress,
+)
+from sendmill.contact_list import (
+    Accepted,
+    ContactList,
+    Rejected,
+    decode,
+    in_parts,
+    read_contacts,
+)
+from sendmill.dispatch import CHUNK_SIZE, job_body, plan_of, requeue_of
+from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, StateConflict
+from sendmill.ledger import Row, State
+from sendmill.template import compile_content
+
+
+class ListShelf(Protocol):
+    """Keep contact lists: what the import came to, the contacts in parts, the rejected rows."""
+
+    def add(self, found: ContactList) -> None: ...
+    def get(self, list_id: str) -> ContactList | None: ...
+    def write_part(self, list_id: str, part: int, rows: Sequence[Accepted]) -> None: ...
+    def write_rejected(self, list_id: str, rows: Sequence[Rejected]) -> None: ...
+    def read_rejected(self, list_id: str) -> Sequence[Rejected]: ...
+
+
+class CampaignShelf(Protocol):
+    """Keep campaigns and their counters."""
+
+    def add(self, campaign: Campaign) -> None: ...
+    def get(self, campaign_id: str) -> Campaign | None: ...
+    def set_status(
+        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+    ) -> bool: ...
+    def counters(self, campaign_id: str) -> Mapping[str, int]: ...
+
+
+class RowShelf(Protocol):
+    """Look through the rows of a campaign."""
+
+    def page(
+        self, campaign_id: str, *, state: State | None, cursor: str, limit: int
+    ) -> tuple[Sequence[Row], str]: ...
+
+
+class JobQueue(Protocol):
+    """Take dispatch jobs."""
+
+    def send_jobs(self, bodies: Sequence[str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """Hold what people's requests need; built once for the API function."""
+
+    lists: ListShelf
+    campaigns: CampaignShelf
+    rows: RowShelf
+    queue: JobQueue
+    clock: Callable[[], int]
+    new_id: Callable[[str], str]
+    default_from: str = ""
+
+    def import_list(self, data: bytes, *, name: str, created_by: str = "") -> ContactList:
+        """Import a CSV file: contacts into parts, rejected rows with line and reason beside.
+
+        Raises InvalidContactList when the file cannot be read or holds no contact.
+        """
+        list_id = self.new_id("list")
+        rejected: list[Rejected] = []
+        fields: dict[str, None] = {}
+        accepted = parts = 0
+        rows = _accepted(read_contacts(decode(data)), rejected)
+        for part in in_parts(rows, CHUNK_SIZE):
+            self.lists.write_part(list_id, parts, part)
+            fields.update(dict.fromkeys(part[0].contact.fields))
+            accepted, parts = accepted + len(part), parts + 1
+        if not accepted:
+            first = f"; line {rejected[0].line}: {rejected[0].reason}" if rejected else ""
+            raise InvalidContactList(
+                f"the file must hold at least one contact (got {len(rejected)} rows, "
+                f"all of them rejected{first})"
+                if rejected
+                else "the file must hold at least one contact (got none)"
+            )
+        self.lists.write_rejected(list_id, rejected)
+        duplicates = sum(row.duplicate for row in rejected)
+        found = ContactList(
+            id=list_id,
+            name=name or list_id,
+            created_at=self.clock(),
+            rows=accepted + len(rejected),
+            accepted=accepted,
+            invalid=len(rejected) - duplicates,
+            duplicates=duplicates,
+            parts=parts,
+            fields=tuple(fields),
+            created_by=created_by,
+        )
+        self.lists.add(found)
+        return found
+
+    def contact_list(self, list_id: str) -> ContactList:
+        """Return a list; raises NotFound."""
+        found = self.lists.get(list_id)
+        if found is None:
+            raise NotFound(f"contact list {list_id} does not exist")
+        return found
+
+    def rejected_rows(self, list_id: str) -> Sequence[Rejected]:
+        """Return the rejected rows of a list; raises NotFound."""
+        return self.lists.read_rejected(self.contact_list(list_id).id)
+
+    def create_campaign(self, raw: Mapping[str, Any], *, created_by: str = "") -> Campaign:
+        """Create a draft from ``name``, ``list_id``, ``subject``, ``body`` and ``config``.
+
+        Raises InvalidCampaign or InvalidTemplate naming the field, NotFound for the list.
+        """
+        content = content_from_mapping(raw, default_from=self.default_from)
+        compile_content(content)
+        list_id = raw.get("list_id")
+        if not isinstance(list_id, str) or not list_id:
+            raise InvalidCampaign(f"list_id must be the id of a contact list (got {list_id!r})")
+        contacts = self.contact_list(list_id)
+        campaign = Campaign(
+            id=self.new_id("campaign"),
+            name=check_name(raw.get("name") or raw.get("campaign_name")),
+            content=content,
+            status=Status.DRAFT,
+            created_at=self.clock(),
+            list_id=contacts.id,
+            rows=contacts.rows,
+            expected=contacts.accepted,
+            invalid=contacts.invalid,
+            duplicates=contacts.duplicates,
+            chunks=contacts.parts,
+            created_by=created_by,
+        )
+        self.campaigns.add(campaign)
+        return campaign
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        """Return a campaign; raises NotFound."""
+        found = self.campaigns.get(campaign_id)
+        if found is None:
+            raise NotFound(f"campaign {campaign_id} does not exist")
+        return found
+
+    def progress(self, campaign: Campaign) -> Progress:
+        """Return how many recipients of a campaign are in which state."""
+        return progress(campaign, self.campaigns.counters(campaign.id))
+
+    def start(self, campaign_id: str) -> Campaign:
+        """Start a draft; calling again while it is planned or running changes nothing.
+
+        Raises StateConflict when the campaign is paused, cancelled or over.
+        """
+        self.campaign(campaign_id)
+        self.campaigns.set_status(campaign_id, Status.PLANNING, expected={Status.DRAFT})
+        campaign = self.campaign(campaign_id)
+        if campaign.status is Status.PLANNING:
+            # also for a second call: the first may have died before the job was queued
+            self.queue.send_jobs([job_body(plan_of(campaign))])
+        elif campaign.status is not Status.RUNNING:
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
+        return campaign
+
+    def pause(self, campaign_id: str, *, reason: str = "paused by a person") -> Campaign:
+        """Stop sending; recipients who wait go on waiting. Pausing twice changes nothing."""
+        self.campaigns.set_status(
+            campaign_id,
+            Status.PAUSED,
+            expected={Status.PLANNING, Status.RUNNING},
+            reason=reason,
+        )
+        campaign = self.campaign(campaign_id)
+        if campaign.status is not Status.PAUSED:
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not running")
+        return campaign
+
+    def resume(self, campaign_id: str) -> Campaign:
+        """Go on with a paused campaign: every recipient who waits is put on the queue again."""
+        self.campaigns.set_status(campaign_id, Status.RUNNING, expected={Status.PAUSED})
+        campaign = self.campaign(campaign_id)
+        if campaign.status is not Status.RUNNING:
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not paused")
+        jobs = requeue_of(campaign.id)
+        if campaign.chunks_done < campaign.chunks:
+            jobs = [plan_of(campaign), *jobs]
+        self.queue.send_jobs([job_body(job) for job in jobs])
+        return campaign
+
+    def recipients(
+        self, campaign_id: str, *, state: str = "", cursor: str = "", limit: int = 100
+    ) -> tuple[Sequence[Row], str]:
+        """Return a page of recipients, of one state or of all, and the cursor of the next.
+
+        Raises InvalidCampaign for a state that does not exist.
+        """
+        self.campaign(campaign_id)
+        if state and state not in set(State):
+            known = ", ".join(State)
+            raise InvalidCampaign(f"state must be one of {known} (got {state!r})")
+        return self.rows.page(
+            campaign_id, state=State(state) if state else None, cursor=cursor, limit=limit
+        )
+
+
+def _accepted(rows: Iterable[Accepted | Rejected], rejected: list[Rejected]) -> Iterator[Accepted]:
+    for row in rows:
+        if isinstance(row, Rejected):
+            rejected.append(row)
+        else:
+            yield row

@@ -1,0 +1,37 @@
+"""Make the logger, the metrics and the tracer, once for each function.
+
+Log lines are JSON with a stable snake_case event name and ids. No address is ever passed to the
+logger; as a second fence the formatter replaces whatever looks like one, tracebacks included.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+_ADDRESS = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+def redacted(text: str) -> str:
+    """Return the text with every address replaced by ``[address]``."""
+    return _ADDRESS.sub("[address]", text)
+
+
+class RedactingFormatter(LambdaPowertoolsFormatter):
+    """Write log lines that hold no address."""
+
+    def serialize(self, log: Any) -> str:
+        """Return one JSON line."""
+        return redacted(super().serialize(log))
+
+
+logger = Logger(
+    logger_formatter=RedactingFormatter(), environment=os.environ.get("ENVIRONMENT", "")
+)
+metrics = Metrics()
+# Every boto3 call as a subsegment costs CPU on the hot path; handlers are traced, calls are not.
+tracer = Tracer(auto_patch=False)

@@ -1,0 +1,66 @@
+"""Choose the provider that a campaign's config names, and keep it between invocations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sendmill.campaign import Config, Service
+from sendmill.errors import InvalidSettings, SecretUnavailable
+from sendmill.mail import Mail
+from sendmill.outcome import Fate, Outcome
+from sendmill.provider.ses import SesProvider
+from sendmill.provider.smtp import SmtpProvider
+from sendmill.secret import SecretStore
+
+
+class Provider(Protocol):
+    """Take mails, one recipient each."""
+
+    def send_all(self, mails: Sequence[Mail]) -> Sequence[Outcome]:
+        """Return the outcome of each mail, in their order."""
+
+
+class ProviderMailer:
+    """Send through SES in the campaign's region, or through the SMTP server of its secret."""
+
+    def __init__(
+        self,
+        *,
+        ses: Callable[[str], SesProvider],
+        secrets: SecretStore,
+        default_secret_name: str = "",
+    ) -> None:
+        self._make_ses = ses
+        self._secrets = secrets
+        self._default_secret_name = default_secret_name
+        self._ses: dict[str, SesProvider] = {}
+
+    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+        """Return the outcome of each mail, in their order."""
+        if config.email_service is Service.SES:
+            return self._ses_in(config.aws_region).send_all(mails)
+        return self._send_smtp(config, mails)
+
+    def _ses_in(self, region: str) -> SesProvider:
+        if region not in self._ses:
+            self._ses[region] = self._make_ses(region)
+        return self._ses[region]
+
+    def _send_smtp(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+        name = config.aws_secret_name or self._default_secret_name
+        try:
+            provider = SmtpProvider(self._secrets.smtp_server(name))
+        except SecretUnavailable as error:
+            return [Outcome(fate=Fate.LATER, reason="secret_unavailable", detail=str(error))] * len(
+                mails
+            )
+        except InvalidSettings as error:
+            return [Outcome(fate=Fate.STOP, reason="secret_invalid", detail=str(error))] * len(
+                mails
+            )
+        outcomes = provider.send_all(mails)
+        if any(outcome.reason == "credentials_rejected" for outcome in outcomes):
+            # the password may have been rotated since it was read
+            self._secrets.forget(name)
+        return outcomes

@@ -1,0 +1,71 @@
+"""Read a function's settings from its environment, once, when it starts cold.
+
+A setting that is missing fails the start with its name, all missing ones at once, instead of the
+first message an hour later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import TypeVar
+
+from sendmill.errors import InvalidSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """Settings of the API function."""
+
+    environment: str
+    campaigns_table: str
+    recipients_table: str
+    contacts_bucket: str
+    dispatch_queue_url: str
+    keys_secret_name: str
+    default_from_email: str = ""
+    mail_secret_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchSettings:
+    """Settings of the dispatch function."""
+
+    environment: str
+    campaigns_table: str
+    recipients_table: str
+    contacts_bucket: str
+    dispatch_queue_url: str
+    email_queue_url: str
+    keys_secret_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """Settings of the e-mail worker."""
+
+    environment: str
+    campaigns_table: str
+    recipients_table: str
+    email_queue_url: str
+    keys_secret_name: str
+    ses_configuration_set: str = ""
+    mail_secret_name: str = ""
+    default_from_email: str = ""
+
+
+def load(kind: type[T], environment: Mapping[str, str] | None = None) -> T:
+    """Return settings of this kind; each field is read from the variable of its name.
+
+    Raises InvalidSettings naming every variable that is missing or empty.
+    """
+    found = os.environ if environment is None else environment
+    values = {field.name: found.get(field.name.upper(), "") for field in fields(kind)}  # type: ignore[arg-type]
+    required = [field.name for field in fields(kind) if field.default is MISSING]  # type: ignore[arg-type]
+    missing = [name.upper() for name in required if not values[name]]
+    if missing:
+        raise InvalidSettings(f"the environment lacks {', '.join(missing)}")
+    return kind(**values)

@@ -1,0 +1,346 @@
+"""Keep campaigns, their contents, chunks and counters in the campaigns table.
+
+::
+
+    pk=C#{campaign}  sk=META            the campaign           g2pk=KIND#campaign  g2sk=created
+    pk=C#{campaign}  sk=CONTENT#{hash}  a content of its own
+    pk=C#{campaign}  sk=CH#{chunk:06}   {st: todo | done}
+    pk=C#{campaign}  sk=CNT#{shard:02}  {accepted, failed, ...}: their sum over shards is the ledger
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sendmill.campaign import Campaign, Config, Content, Service, Status
+from sendmill.errors import NotFound
+from sendmill.ledger import State
+from sendmill.store.item import (
+    CONDITION_FAILED,
+    Item,
+    decode,
+    encode,
+    encode_value,
+    error_code,
+    number,
+    text,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A pause acts within this many seconds on what is already queued.
+CACHE_SECONDS = 2.0
+
+
+class CampaignStore:
+    """Keep campaigns in one DynamoDB table."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._monotonic = monotonic
+        self._cache: dict[str, tuple[float, Campaign]] = {}
+        self._contents: dict[tuple[str, str], Content] = {}
+
+    def add(self, campaign: Campaign) -> None:
+        """Create a campaign; raises StoreUnavailable."""
+        self._create(campaign)
+
+    def adopt(self, campaign: Campaign) -> Campaign:
+        """Create the campaign unless one of this id stands; return the one that stands."""
+        if not self._create(campaign):
+            standing = self.get(campaign.id)
+            if standing is not None:
+                return standing
+        return campaign
+
+    def get(self, campaign_id: str) -> Campaign | None:
+        """Return the campaign as it stands now."""
+        with translated("reading a campaign"):
+            found = self._client.get_item(
+                TableName=self._table, Key=_key(campaign_id, "META"), ConsistentRead=True
+            )
+        return _campaign(decode(found["Item"])) if "Item" in found else None
+
+    def load(self, campaign_id: str) -> Campaign | None:
+        """Return the campaign as it stood at most CACHE_SECONDS ago."""
+        cached = self._cache.get(campaign_id)
+        now = self._monotonic()
+        if cached and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
+        found = self.get(campaign_id)
+        if found is not None:
+            self._cache[campaign_id] = (now, found)
+        return found
+
+    def list(self, *, cursor: str = "", limit: int = 50) -> tuple[list[Campaign], str]:
+        """Return campaigns, newest first, and the cursor of the next page."""
+        items, following = items_of_kind(self._client, self._table, "campaign", cursor, limit)
+        return [_campaign(item) for item in items], following
+
+    def content(self, campaign_id: str, digest: str) -> Content:
+        """Return a content that differs from the campaign's own; raises NotFound."""
+        found = self._contents.get((campaign_id, digest))
+        if found is None:
+            with translated("reading a content"):
+                raw = self._client.get_item(
+                    TableName=self._table, Key=_key(campaign_id, f"CONTENT#{digest}")
+                )
+            if "Item" not in raw:
+                raise NotFound(f"content {digest} of campaign {campaign_id} does not exist")
+            found = _content(text(decode(raw["Item"]), "content"))
+            self._contents[campaign_id, digest] = found
+        return found
+
+    def keep_content(self, campaign_id: str, content: Content) -> None:
+        """Keep a content that differs from the campaign's own."""
+        digest = content.digest()
+        if (campaign_id, digest) in self._contents:
+            return
+        item: Item = {"content": _content_text(content)}
+        with translated("writing a content"):
+            self._client.put_item(
+                TableName=self._table,
+                Item={**_key(campaign_id, f"CONTENT#{digest}"), **encode(item)},
+            )
+        self._contents[campaign_id, digest] = content
+
+    def set_status(
+        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+    ) -> bool:
+        """Change the status if it is one of the expected ones; tell whether it was."""
+        names = {f":e{n}": encode_value(value) for n, value in enumerate(sorted(expected))}
+        try:
+            with translated("changing a campaign's status"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(campaign_id, "META"),
+                    UpdateExpression="SET #st = :st, reason = :reason ADD #ver :one",
+                    ConditionExpression=f"#st IN ({', '.join(names)})",
+                    ExpressionAttributeNames={"#st": "st", "#ver": "ver"},
+                    ExpressionAttributeValues={
+                        ":st": encode_value(str(status)),
+                        ":reason": encode_value(reason),
+                        ":one": encode_value(1),
+                        **names,
+                    },
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        finally:
+            self._cache.pop(campaign_id, None)
+        return True
+
+    def pause(self, campaign_id: str, reason: str) -> None:
+        """Stop a campaign that is sending, and say why; one that is not is left alone."""
+        self.set_status(
+            campaign_id,
+            Status.PAUSED,
+            expected={Status.PLANNING, Status.RUNNING},
+            reason=reason,
+        )
+
+    def counters(self, campaign_id: str) -> Mapping[str, int]:
+        """Return how many recipients are in which state but ``pending``, summed over shards."""
+        sums: Counter[str] = Counter()
+        for item in self._under(campaign_id, "CNT#"):
+            for state in State:
+                sums[str(state)] += number(item, str(state))
+        return {state: count for state, count in sums.items() if count}
+
+    def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
+        """Create the chunks ``first`` to ``last`` (exclusive) that do not stand yet."""
+        standing = {text(item, "sk") for item in self._under(campaign_id, "CH#")}
+        for chunk in range(first, last):
+            if _chunk_key(chunk) not in standing:
+                self._put_new({**_plain_key(campaign_id, _chunk_key(chunk)), "st": "todo"})
+
+    def finish_chunk(self, campaign_id: str, chunk: int, *, rows: int, duplicates: int) -> None:
+        """Mark a chunk as done and count it in; a chunk that is done is left alone."""
+        try:
+            with translated("finishing a chunk"):
+                self._client.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Update": {
+                                "TableName": self._table,
+                                "Key": _key(campaign_id, _chunk_key(chunk)),
+                                "UpdateExpression": "SET st = :done",
+                                "ConditionExpression": "st = :todo",
+                                "ExpressionAttributeValues": encode(
+                                    {":done": "done", ":todo": "todo"}
+                                ),
+                            }
+                        },
+                        {
+                            "Update": {
+                                "TableName": self._table,
+                                "Key": _key(campaign_id, "META"),
+                                "UpdateExpression": (
+                                    "ADD chunks_done :one, #total :rows, duplicates :dup"
+                                ),
+                                "ExpressionAttributeNames": {"#total": "total"},
+                                "ExpressionAttributeValues": encode(
+                                    {":one": 1, ":rows": rows, ":dup": duplicates}
+                                ),
+                            }
+                        },
+                    ]
+                )
+        except ClientError as error:
+            if refused_items(error) != [0]:
+                raise
+
+    def _create(self, campaign: Campaign) -> bool:
+        return self._put_new({**_plain_key(campaign.id, "META"), **_item(campaign)})
+
+    def _put_new(self, item: Item) -> bool:
+        try:
+            with translated("creating an item"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=encode(item),
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def _under(self, campaign_id: str, prefix: str) -> Iterator[Item]:
+        with translated("reading a campaign's items"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=encode({":pk": f"C#{campaign_id}", ":prefix": prefix}),
+                ConsistentRead=True,
+            )
+            for page in pages:
+                for item in page["Items"]:
+                    yield decode(item)
+
+
+def counter_key(campaign_id: str, shard: int) -> dict[str, Any]:
+    """Return the key of one shard of a campaign's counters."""
+    return _key(campaign_id, f"CNT#{shard:02}")
+
+
+def meta_key(campaign_id: str) -> dict[str, Any]:
+    """Return the key of the campaign's own item."""
+    return _key(campaign_id, "META")
+
+
+def items_of_kind(
+    client: DynamoDBClient, table: str, kind: str, cursor: str, limit: int
+) -> tuple[list[Item], str]:
+    """Return items of one kind, newest first; shared with the contact lists."""
+    start: dict[str, Any] = {}
+    if cursor:
+        start = {"ExclusiveStartKey": encode(json.loads(bytes.fromhex(cursor)))}
+    with translated(f"listing {kind}s"):
+        page = client.query(
+            TableName=table,
+            IndexName="by_kind",
+            KeyConditionExpression="g2pk = :kind",
+            ExpressionAttributeValues=encode({":kind": f"KIND#{kind}"}),
+            ScanIndexForward=False,
+            Limit=limit,
+            **start,
+        )
+    last = page.get("LastEvaluatedKey")
+    following = json.dumps(decode(last)).encode().hex() if last else ""
+    return [decode(item) for item in page["Items"]], following
+
+
+def refused_items(error: ClientError) -> list[int]:
+    """Return the positions of a cancelled transaction whose own condition failed."""
+    reasons = error.response.get("CancellationReasons", [])
+    return [n for n, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
+
+
+def _plain_key(campaign_id: str, sort: str) -> Item:
+    return {"pk": f"C#{campaign_id}", "sk": sort}
+
+
+def _key(campaign_id: str, sort: str) -> dict[str, Any]:
+    return encode(_plain_key(campaign_id, sort))
+
+
+def _chunk_key(chunk: int) -> str:
+    return f"CH#{chunk:06}"
+
+
+def _content_text(content: Content) -> str:
+    return json.dumps(asdict(content), ensure_ascii=False, separators=(",", ":"))
+
+
+def _content(raw: str) -> Content:
+    value = json.loads(raw)
+    config = value["config"]
+    service = Service(config.pop("email_service"))
+    return Content(
+        subject=value["subject"],
+        body=value["body"],
+        config=Config(email_service=service, **config),
+    )
+
+
+def _item(campaign: Campaign) -> Item:
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "content": _content_text(campaign.content),
+        "st": str(campaign.status),
+        "created_at": campaign.created_at,
+        "list_id": campaign.list_id,
+        "rows": campaign.rows,
+        "expected": campaign.expected,
+        "total": campaign.total,
+        "invalid": campaign.invalid,
+        "duplicates": campaign.duplicates,
+        "chunks": campaign.chunks,
+        "chunks_done": campaign.chunks_done,
+        "reason": campaign.reason,
+        "created_by": campaign.created_by,
+        "ver": 1,
+        "g2pk": "KIND#campaign",
+        "g2sk": f"{campaign.created_at:012}#{campaign.id}",
+    }
+
+
+def _campaign(item: Item) -> Campaign:
+    return Campaign(
+        id=text(item, "id"),
+        name=text(item, "name"),
+        content=_content(text(item, "content")),
+        status=Status(text(item, "st")),
+        created_at=number(item, "created_at"),
+        list_id=text(item, "list_id"),
+        rows=number(item, "rows"),
+        expected=number(item, "expected"),
+        total=number(item, "total"),
+        invalid=number(item, "invalid"),
+        duplicates=number(item, "duplicates"),
+        chunks=number(item, "chunks"),
+        chunks_done=number(item, "chunks_done"),
+        reason=text(item, "reason"),
+        created_by=text(item, "created_by"),
+    )

@@ -1,0 +1,76 @@
+"""Turn plain values into DynamoDB items and back, and its errors into ours.
+
+Only text, whole numbers and booleans: what is nested is kept as JSON text. boto3's own
+serializer costs 10 times as much and returns Decimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sendmill.errors import StoreUnavailable
+
+Value = str | int | bool
+Item = dict[str, Value]
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+def encode(item: Mapping[str, Value]) -> dict[str, Any]:
+    """Return an item as DynamoDB's API wants it."""
+    return {name: encode_value(value) for name, value in item.items()}
+
+
+def encode_value(value: Value) -> dict[str, Any]:
+    """Return one attribute value as DynamoDB's API wants it."""
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    return {"S": value}
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    """Return an item of DynamoDB's API as plain values."""
+    return {name: _decode_value(value) for name, value in item.items()}
+
+
+def text(item: Mapping[str, Value], name: str) -> str:
+    """Return a text attribute, empty if it is not there."""
+    return str(item.get(name, ""))
+
+
+def number(item: Mapping[str, Value], name: str) -> int:
+    """Return a whole number attribute, 0 if it is not there."""
+    return int(item.get(name, 0))
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn what boto3 raises into StoreUnavailable; failed conditions pass through."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) in (CONDITION_FAILED, "TransactionCanceledException"):
+            raise
+        raise StoreUnavailable(f"{what}: {error_code(error)}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"{what}: {type(error).__name__}") from error
+
+
+def error_code(error: ClientError) -> str:
+    """Return the name that AWS gave to an error."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _decode_value(value: Mapping[str, Any]) -> Value:
+    ((kind, raw),) = value.items()
+    if kind == "N":
+        return int(raw)
+    if kind == "BOOL":
+        return bool(raw)
+    return str(raw)

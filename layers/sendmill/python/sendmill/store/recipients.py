@@ -1,0 +1,398 @@
+"""Keep the ledger: one row a recipient, written before anything is queued.
+
+::
+
+    recipients table  pk=C#{campaign}#{shard:02}  sk=R#{rid}   one row
+                      g1pk=DUE#{shard:02}  g1sk=due            only while the row is not final
+                      pk=S#{address hash}  sk=S                an address that must not be mailed
+
+Every write is one conditional transaction that also moves the campaign's counters, so that
+their sum is the ledger, always. A batch uses one counter shard, chosen by its owner: 2 writes
+for each row and 2 for the batch. A transaction that is cancelled because a row has moved on is
+sent again without that row; one that only met another transaction is sent again as it was.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sendmill.dispatch import Put
+from sendmill.errors import StoreUnavailable
+from sendmill.ledger import (
+    FINAL,
+    SHARDS,
+    Row,
+    State,
+    Transition,
+    contact_from_text,
+    contact_text,
+    shard_of,
+)
+from sendmill.store.campaigns import counter_key, meta_key
+from sendmill.store.item import (
+    CONDITION_FAILED,
+    Item,
+    decode,
+    encode,
+    encode_value,
+    error_code,
+    number,
+    text,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Key = tuple[str, str]
+
+# Rows in one transaction: with a counter for each campaign still below DynamoDB's 100 actions.
+_TRANSACTION_ROWS = 50
+_READ_KEYS = 100
+_WRITERS = 16
+# Attempts of one transaction against conflicts; the waits add up to about 6 s.
+_CONFLICT_ATTEMPTS = 10
+
+
+class RecipientStore:
+    """Keep rows of recipients and suppressed addresses in one table, counters in another."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        campaigns_table: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._campaigns_table = campaigns_table
+        self._sleep = sleep
+
+    def read(
+        self, keys: Sequence[Key], *, suppression_keys: Sequence[str]
+    ) -> tuple[Mapping[Key, Row], Mapping[str, str]]:
+        """Return the rows by (campaign id, rid), and the reasons by suppressed address hash."""
+        wanted = [row_key(campaign_id, rid) for campaign_id, rid in keys]
+        wanted += [encode({"pk": f"S#{found}", "sk": "S"}) for found in set(suppression_keys)]
+        rows: dict[Key, Row] = {}
+        reasons: dict[str, str] = {}
+        for item in self._get_all(wanted):
+            if text(item, "sk") == "S":
+                reasons[text(item, "pk")[2:]] = text(item, "reason")
+            else:
+                row = row_from(item)
+                rows[row.campaign_id, row.rid] = row
+        return rows, reasons
+
+    def adopt(self, rows: Sequence[Row]) -> Mapping[Key, Row]:
+        """Create rows that messages brought, and count them in; return what stands now."""
+        for row in rows:
+            self._adopt_one(row)
+        found, _ = self.read([(row.campaign_id, row.rid) for row in rows], suppression_keys=[])
+        return found
+
+    def put_all(self, rows: Sequence[Row]) -> Sequence[Put]:
+        """Create each row unless it stands; return what stands now, in the same order."""
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            return list(writers.map(self._put_one, rows))
+
+    def apply(self, transitions: Sequence[Transition], *, owner: str) -> Sequence[bool]:
+        """Write in one transaction what still can be; say for each whether it stands.
+
+        More than 50 transitions take more than one transaction. Raises StoreUnavailable.
+        """
+        shard = zlib.crc32(owner.encode()) % SHARDS
+        stands: list[bool] = []
+        for first in range(0, len(transitions), _TRANSACTION_ROWS):
+            part = transitions[first : first + _TRANSACTION_ROWS]
+            stands += self._apply_part(part, shard)
+        return stands
+
+    def page(
+        self, campaign_id: str, *, state: State | None, cursor: str, limit: int
+    ) -> tuple[Sequence[Row], str]:
+        """Return up to ``limit`` rows, shard by shard, and the cursor of the next page."""
+        shard, _, after = cursor.partition(".")
+        at = int(shard or 0)
+        found: list[Row] = []
+        while at < SHARDS and len(found) < limit:
+            rows, after = self._query(campaign_id, at, state, after, limit - len(found))
+            found += rows
+            at += not after
+        following = f"{at}.{after}" if at < SHARDS else ""
+        return found, following
+
+    def in_shard(self, campaign_id: str, shard: int) -> Iterator[Row]:
+        """Yield every row of one partition of a campaign."""
+        after = ""
+        while True:
+            rows, after = self._query(campaign_id, shard, None, after, 500)
+            yield from rows
+            if not after:
+                return
+
+    def _get_all(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+        for first in range(0, len(keys), _READ_KEYS):
+            left: Any = {
+                self._table: {"Keys": keys[first : first + _READ_KEYS], "ConsistentRead": True}
+            }
+            for attempt in range(_CONFLICT_ATTEMPTS):
+                with translated("reading rows"):
+                    found = self._client.batch_get_item(RequestItems=left)
+                yield from (decode(item) for item in found["Responses"].get(self._table, []))
+                left = found.get("UnprocessedKeys")
+                if not left:
+                    break
+                self._wait(attempt)
+            else:
+                raise StoreUnavailable("reading rows: DynamoDB left keys unprocessed")
+
+    def _adopt_one(self, row: Row) -> None:
+        try:
+            with translated("adopting a row"):
+                self._client.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Put": {
+                                "TableName": self._table,
+                                "Item": encode(item_of(row)),
+                                "ConditionExpression": "attribute_not_exists(pk)",
+                            }
+                        },
+                        {
+                            "Update": {
+                                "TableName": self._campaigns_table,
+                                "Key": meta_key(row.campaign_id),
+                                "UpdateExpression": "ADD #total :one",
+                                "ExpressionAttributeNames": {"#total": "total"},
+                                "ExpressionAttributeValues": {":one": encode_value(1)},
+                            }
+                        },
+                    ]
+                )
+        except ClientError as error:
+            codes = _cancellation_codes(error)
+            if "ConditionalCheckFailed" not in codes:
+                raise StoreUnavailable(f"adopting a row: {', '.join(codes)}") from error
+
+    def _put_one(self, row: Row) -> Put:
+        try:
+            with translated("creating a row"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=encode(item_of(row)),
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            standing = row_from(decode(error.response["Item"]))  # type: ignore[typeddict-item]
+            return Put(row=standing, ours=standing.chunk == row.chunk)
+        return Put(row=row, ours=True)
+
+    def _apply_part(self, part: Sequence[Transition], shard: int) -> list[bool]:
+        stands = [True] * len(part)
+        open_ = list(range(len(part)))
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            if not open_:
+                return stands
+            reasons = self._transact([part[n] for n in open_], shard)
+            if reasons is None:
+                return stands
+            refused = {
+                n: reason
+                for n, reason in zip(open_, reasons, strict=False)
+                if reason.get("Code") == "ConditionalCheckFailed"
+            }
+            for n, reason in refused.items():
+                stands[n] = _shows(reason.get("Item"), part[n].after)
+            open_ = [n for n in open_ if n not in refused]
+            if not refused:
+                self._wait(attempt)
+        raise StoreUnavailable("writing rows: transactions kept conflicting")
+
+    def _transact(
+        self, part: Sequence[Transition], shard: int
+    ) -> Sequence[Mapping[str, Any]] | None:
+        """Send one transaction; return None, or why each of its parts was cancelled."""
+        actions: list[Any] = [{"Update": self._update(step)} for step in part]
+        actions += [
+            {"Update": self._count(campaign_id, shard, counts)}
+            for campaign_id, counts in _counts(part).items()
+        ]
+        try:
+            with translated("writing rows"):
+                self._client.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
+            return reasons
+        return None
+
+    def _update(self, step: Transition) -> dict[str, Any]:
+        before, after = step.before, step.after
+        sets, removes = _changes(before, after)
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+        if removes:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+        names = {f"#{name}": name for name in (*sets, *removes, "st", "att", "owner")}
+        values = {f":{name}": encode_value(value) for name, value in sets.items()}
+        values |= encode(
+            {":was_st": str(before.state), ":was_att": before.attempt, ":was_owner": before.owner}
+        )
+        return {
+            "TableName": self._table,
+            "Key": row_key(before.campaign_id, before.rid),
+            "UpdateExpression": expression,
+            "ConditionExpression": "#st = :was_st AND #att = :was_att AND #owner = :was_owner",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _count(self, campaign_id: str, shard: int, counts: Mapping[State, int]) -> dict[str, Any]:
+        return {
+            "TableName": self._campaigns_table,
+            "Key": counter_key(campaign_id, shard),
+            "UpdateExpression": "ADD " + ", ".join(f"#{state} :{state}" for state in counts),
+            "ExpressionAttributeNames": {f"#{state}": str(state) for state in counts},
+            "ExpressionAttributeValues": {
+                f":{state}": encode_value(change) for state, change in counts.items()
+            },
+        }
+
+    def _query(
+        self, campaign_id: str, shard: int, state: State | None, after: str, limit: int
+    ) -> tuple[list[Row], str]:
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": encode({":pk": _partition(campaign_id, shard)}),
+            "ConsistentRead": True,
+            "Limit": limit,
+        }
+        if state is not None:
+            asked["FilterExpression"] = "#st = :st"
+            asked["ExpressionAttributeNames"] = {"#st": "st"}
+            asked["ExpressionAttributeValues"][":st"] = encode_value(str(state))
+            asked["Limit"] = max(limit, 500)
+        if after:
+            asked["ExclusiveStartKey"] = row_key(campaign_id, after)
+        with translated("reading recipients"):
+            page = self._client.query(**asked)
+        rows = [row_from(decode(item)) for item in page["Items"]]
+        last = page.get("LastEvaluatedKey")
+        if len(rows) > limit:
+            return rows[:limit], rows[limit - 1].rid
+        return rows, text(decode(last), "sk")[2:] if last else ""
+
+    def _wait(self, attempt: int) -> None:
+        self._sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311  jitter, no secret
+
+
+def row_key(campaign_id: str, rid: str) -> dict[str, Any]:
+    """Return the key of a recipient's row."""
+    return encode({"pk": _partition(campaign_id, shard_of(rid)), "sk": f"R#{rid}"})
+
+
+def item_of(row: Row) -> Item:
+    """Return the item that keeps a row."""
+    item: Item = {
+        "pk": _partition(row.campaign_id, row.shard),
+        "sk": f"R#{row.rid}",
+        "cid": row.campaign_id,
+        "contact": contact_text(row.contact),
+        **_attributes(row),
+    }
+    if row.state not in FINAL:
+        item |= {"g1pk": f"DUE#{row.shard:02}", "g1sk": row.due}
+    return item
+
+
+def row_from(item: Item) -> Row:
+    """Return the row that an item keeps."""
+    return Row(
+        campaign_id=text(item, "cid"),
+        rid=text(item, "sk")[2:],
+        contact=contact_from_text(text(item, "contact")),
+        state=State(text(item, "st")),
+        attempt=number(item, "att"),
+        tries=number(item, "tries"),
+        owner=text(item, "owner"),
+        lease=number(item, "lease"),
+        due=number(item, "due"),
+        content=text(item, "content"),
+        chunk=int(item.get("chunk", -1)),
+        line=number(item, "line"),
+        reason=text(item, "reason"),
+        message_id=text(item, "mid"),
+        created_at=number(item, "created_at"),
+        updated_at=number(item, "updated_at"),
+    )
+
+
+def _attributes(row: Row) -> Item:
+    """Return what may change of a row, under the short names that keep it below 1 KB."""
+    return {
+        "st": str(row.state),
+        "att": row.attempt,
+        "tries": row.tries,
+        "owner": row.owner,
+        "lease": row.lease,
+        "due": row.due,
+        "content": row.content,
+        "chunk": row.chunk,
+        "line": row.line,
+        "reason": row.reason,
+        "mid": row.message_id,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _changes(before: Row, after: Row) -> tuple[Item, tuple[str, ...]]:
+    """Return the attributes to set and to remove; the index entry goes with the final state."""
+    old, new = _attributes(before), _attributes(after)
+    sets = {name: value for name, value in new.items() if old[name] != value}
+    if after.state in FINAL:
+        return sets, ("g1pk", "g1sk")
+    if after.due != before.due:
+        sets["g1sk"] = after.due
+    return sets, ()
+
+
+def _counts(part: Sequence[Transition]) -> Mapping[str, Mapping[State, int]]:
+    sums: dict[str, Counter[State]] = {}
+    for step in part:
+        campaign = sums.setdefault(step.before.campaign_id, Counter())
+        for state, change in step.counts.items():
+            campaign[state] += change
+    moved = {cid: {s: n for s, n in found.items() if n} for cid, found in sums.items()}
+    return {cid: found for cid, found in moved.items() if found}
+
+
+def _shows(item: Mapping[str, Any] | None, wanted: Row) -> bool:
+    """Tell whether a refused row already is what we wanted: our own write, its answer lost."""
+    if not item:
+        return False
+    row = row_from(decode(item))
+    return (row.state, row.attempt, row.owner) == (wanted.state, wanted.attempt, wanted.owner)
+
+
+def _cancellation_codes(error: ClientError) -> list[str]:
+    reasons = error.response.get("CancellationReasons", [])
+    return [str(reason.get("Code")) for reason in reasons] or [error_code(error)]
+
+
+def _partition(campaign_id: str, shard: int) -> str:
+    return f"C#{campaign_id}#{shard:02}"
