@@ -1,0 +1,84 @@
+"""Say how campaigns, lists and recipients look in JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sendmill.campaign import Campaign, Progress
+from sendmill.contact_list import ContactList, Rejected
+from sendmill.ledger import Row
+
+# What a spreadsheet would run as a formula (OWASP ASVS 1.2.10).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+
+
+def campaign_view(campaign: Campaign, progress: Progress) -> dict[str, Any]:
+    """Return a campaign: ``states`` add up to ``total``, and with the rejected rows to ``rows``."""
+    return {
+        "campaign_id": campaign.id,
+        "campaign_name": campaign.name,
+        "status": progress.status,
+        "reason": campaign.reason,
+        "list_id": campaign.list_id,
+        "created_at": campaign.created_at,
+        "rows": campaign.rows or progress.total,
+        "rejected": {"invalid": campaign.invalid, "duplicate": campaign.duplicates},
+        "total": progress.total,
+        "states": dict(progress.states),
+        "subject": campaign.content.subject,
+        "config": asdict(campaign.content.config),
+    }
+
+
+def list_view(found: ContactList) -> dict[str, Any]:
+    """Return a contact list: accepted + invalid + duplicates = rows."""
+    return {
+        "list_id": found.id,
+        "name": found.name,
+        "created_at": found.created_at,
+        "rows": found.rows,
+        "accepted": found.accepted,
+        "rejected": {"invalid": found.invalid, "duplicate": found.duplicates},
+        "fields": list(found.fields),
+    }
+
+
+def row_view(row: Row) -> dict[str, Any]:
+    """Return a recipient: whose, in which state, and why."""
+    return {
+        "recipient_id": row.rid,
+        "email": row.contact.email,
+        "state": row.state,
+        "reason": row.reason,
+        "line": row.line,
+        "attempts": row.attempt,
+        "provider_message_id": row.message_id,
+        "updated_at": row.updated_at,
+    }
+
+
+def rejected_view(rows: Sequence[Rejected]) -> list[dict[str, Any]]:
+    """Return rejected rows with line and reason."""
+    return [{"line": row.line, "reason": row.reason} for row in rows]
+
+
+def page_view(items: Sequence[dict[str, Any]], cursor: str) -> dict[str, Any]:
+    """Return a page; ``cursor`` is empty on the last one."""
+    return {"items": list(items), "cursor": cursor}
+
+
+def rejected_csv(rows: Sequence[Rejected]) -> str:
+    """Return rejected rows as CSV that no spreadsheet takes for formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["line", "reason"])
+    writer.writerows([row.line, _neutral(row.reason)] for row in rows)
+    return out.getvalue()
+
+
+def _neutral(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
