@@ -1,0 +1,100 @@
+# The only door: every verb of the project is a target here; what it does is in scripts/.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
+
+ENV ?= local
+TARGET ?= lambda
+EMULATED ?=
+EMULATOR ?= ministack
+EMULATOR_PORT ?= 4566
+ID ?=
+TESTS ?=
+export ENV EMULATED EMULATOR EMULATOR_PORT ID
+
+PYTHON := .venv/bin/python
+# Environments that stand on the emulator run what this machine can run.
+DEPLOY_TARGET = $(if $(filter local,$(ENV)),local,lambda)
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "  ENV is one of: $$(cd terraform/env && ls *.tfvars | sed 's/\.tfvars//' | grep -v emulated | paste -sd ' ' -)"
+
+## See it work
+.PHONY: demo up down status
+demo: up ## Send a campaign of 500 contacts through a stack on this machine
+	@scripts/demo.sh
+
+up: setup ## Start the emulator (EMULATOR_PORT, default 4566)
+	@scripts/emulator.sh up
+
+down: ## Stop the emulator
+	@scripts/emulator.sh down
+
+status: ## Say whether the emulator runs
+	@scripts/emulator.sh status
+
+## Work on it
+.PHONY: setup test check unit integration terraform-test format lock clean
+setup: ## Make both virtual environments
+	@scripts/setup.sh dev emulator
+
+test: check ## Run every test; starts and stops an emulator of its own
+	@scripts/test.sh $(TESTS)
+
+check: setup ## Check format, lint, types, shell scripts and Terraform
+	@scripts/check.sh
+
+unit: setup ## Run the tests that need nothing but Python
+	@$(PYTHON) -m pytest -q tests/unit tests/contract $(TESTS)
+
+integration: setup ## Run the tests through the deployed stack
+	@scripts/test.sh tests/integration $(TESTS)
+
+terraform-test: setup ## Run Terraform's own tests, offline, in both partitions
+	@scripts/terraform.sh test
+
+format: setup ## Format Python and Terraform
+	@$(PYTHON) -m ruff format -q . && $(PYTHON) -m ruff check -q --fix . && terraform fmt -recursive terraform
+
+lock: setup ## Make the locks of requirements anew
+	@scripts/lock.sh
+
+clean: down ## Stop the emulator and remove everything that was built
+	@rm -rf build .venv .venv-emulator terraform/.data-*
+
+## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
+.PHONY: build plan deploy destroy output env unlock
+build: ## Build zips and layers (TARGET=lambda or local)
+	@scripts/build.sh $(TARGET)
+
+plan: ## Show what a deploy would change
+	@scripts/build.sh $(DEPLOY_TARGET) >&2
+	@scripts/terraform.sh plan
+
+deploy: ## Build, plan to a file, show it, apply that file
+	@scripts/build.sh $(DEPLOY_TARGET) >&2
+	@scripts/terraform.sh deploy
+
+destroy: ## Remove an environment
+	@scripts/terraform.sh destroy
+
+output: ## Print the outputs of an environment as JSON
+	@scripts/terraform.sh output
+
+env: ## Print export lines with which the aws command reaches an environment
+	@scripts/terraform.sh env
+
+unlock: ## Release a lock that a killed deploy left (ID=...)
+	@scripts/terraform.sh unlock
+
+## Measure it
+.PHONY: cold-start load
+cold-start: ## Print what importing the package and each function costs
+	@scripts/build.sh local >&2 && $(PYTHON) scripts/cold_start.py
+
+load: up ## Send 10,000 contacts through the stack on the emulator and print the rate
+	@scripts/load.sh
