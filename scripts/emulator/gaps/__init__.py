@@ -1,0 +1,23 @@
+"""What ministack lacks and Sendmill needs, closed from outside: one function a gap.
+
+Each function replaces private names of ministack, which may mean something else in any other
+release: `launcher.PINNED` must be the installed version exactly, and the launcher checks it. When
+the pin moves, read each docstring, look whether the gap is still there, and run
+tests/integration/test_emulator.py.
+
+Sending is not closed here: the SES stand-in beside the emulator does it (`standin/`).
+"""
+
+from __future__ import annotations
+
+from gaps import alarms, apigateway, message_moves, queue_metrics, ses_identity
+
+
+def close_all() -> None:
+    """Close every gap; call once, before the server starts."""
+    message_moves.close()
+    alarms.close_evaluation()
+    alarms.close_description()
+    queue_metrics.close()
+    ses_identity.close()
+    apigateway.close()
