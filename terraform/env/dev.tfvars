@@ -1,0 +1,16 @@
+# Development. Replace owner, mail_domain, default_from_email and allowed_account_ids with your own.
+environment = "dev"
+aws_region  = "us-east-1"
+partition   = "aws"
+owner       = "communications"
+
+mail_domain        = "dev.example.com"
+default_from_email = "noreply@dev.example.com"
+
+protect_data         = false
+list_retention_days  = 30
+secret_recovery_days = 7
+
+log          = { level = "DEBUG", retention_days = 30 }
+api          = { rate_limit = 10, burst_limit = 20 }
+email_worker = { maximum_concurrency = 2 } # a new SES account sends one mail a second

@@ -1,0 +1,20 @@
+# A laptop, always on the emulator (env/emulated.tfvars is added after this file). The region is GovCloud's,
+# so that messages written for it run here unchanged.
+environment = "local"
+aws_region  = "us-gov-west-1"
+partition   = "aws-us-gov"
+owner       = "you"
+
+artefacts_dir = "../build/local"
+
+mail_domain        = "example.com"
+default_from_email = "noreply@example.com"
+
+list_retention_days = 1
+log                 = { level = "DEBUG", retention_days = 1 }
+
+# Short times, so that what a crash left behind comes back within a test.
+dispatch_queue = { visibility_timeout_seconds = 90 }
+dispatch       = { timeout_seconds = 30, maximum_concurrency = 2 }
+email_queue    = { visibility_timeout_seconds = 90 }
+email_worker   = { timeout_seconds = 30, batching_window_seconds = 0, maximum_concurrency = 4 }

@@ -1,0 +1,66 @@
+variable "deployment" {
+  type = object({
+    name_prefix = string
+    environment = string
+    partition   = string
+    dns_suffix  = string
+    region      = string
+    account_id  = string
+  })
+  description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
+  nullable    = false
+}
+
+variable "name" {
+  type        = string
+  description = "Job of the function in snake_case, as in functions/<name>; it also names the service in logs and metrics."
+  nullable    = false
+}
+
+variable "package" {
+  type = object({
+    filename = string
+    digest   = string
+  })
+  description = "Zip of the function and the digest of its content."
+  nullable    = false
+}
+
+variable "layer_arns" {
+  type        = list(string)
+  description = "Layer versions, the later laid over the earlier."
+  nullable    = false
+}
+
+variable "log" {
+  type = object({
+    level          = string
+    retention_days = number
+  })
+  description = "Level to log at, and days to keep the log."
+  nullable    = false
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "Memory in MB; processor time grows with it."
+  nullable    = false
+}
+
+variable "timeout_seconds" {
+  type        = number
+  description = "Seconds after which Lambda kills an invocation."
+  nullable    = false
+}
+
+variable "environment_variables" {
+  type        = map(string)
+  description = "What this function alone needs; the names all functions share are added here."
+  nullable    = false
+}
+
+variable "policies" {
+  type        = map(string)
+  description = "What the function may do besides logging: policy documents from the owners of the things, by a short name."
+  nullable    = false
+}

@@ -1,0 +1,32 @@
+data "aws_iam_policy_document" "send" {
+  statement {
+    sid = "SendAsOurDomainOnly"
+    # Raw content asks for the second action even through the SES v2 call SendEmail.
+    actions = ["ses:SendEmail", "ses:SendRawEmail"]
+
+    # With its authorisation on, the emulator understands no SES resource and no SES condition key: there,
+    # and only there, the permission is a bare "*".
+    resources = var.emulated ? ["*"] : [
+      aws_sesv2_email_identity.this.arn,
+      aws_sesv2_configuration_set.this.arn,
+    ]
+
+    dynamic "condition" {
+      for_each = var.emulated ? [] : ["*@${var.domain}"]
+
+      content {
+        test     = "StringLike"
+        variable = "ses:FromAddress"
+        values   = [condition.value]
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "secret_read" {
+  statement {
+    sid       = "ReadSmtpCredentials"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [aws_secretsmanager_secret.smtp.arn]
+  }
+}

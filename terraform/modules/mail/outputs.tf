@@ -1,0 +1,24 @@
+output "configuration_set" {
+  description = "Name of the configuration set every message is sent through."
+  value       = aws_sesv2_configuration_set.this.configuration_set_name
+}
+
+output "secret_name" {
+  description = "Name of the secret for SMTP credentials."
+  value       = aws_secretsmanager_secret.smtp.name
+}
+
+output "dkim_tokens" {
+  description = "Tokens for the three DKIM records of the domain."
+  value       = flatten(aws_sesv2_email_identity.this.dkim_signing_attributes[*].tokens)
+}
+
+output "send_policy_json" {
+  description = "Permission to send as the domain through the configuration set."
+  value       = data.aws_iam_policy_document.send.json
+}
+
+output "secret_read_policy_json" {
+  description = "Permission to read the SMTP credentials."
+  value       = data.aws_iam_policy_document.secret_read.json
+}

@@ -1,0 +1,98 @@
+# Contact lists as they were uploaded. The account and the region make the name unique in its partition.
+
+resource "aws_s3_bucket" "contacts" {
+  bucket        = "${var.deployment.name_prefix}-contacts-${var.deployment.account_id}-${var.deployment.region}"
+  force_destroy = !var.protect_data
+}
+
+resource "aws_s3_bucket_public_access_block" "contacts" {
+  bucket                  = aws_s3_bucket.contacts.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+
+  rule {
+    id     = "forget-lists"
+    status = "Enabled"
+
+    filter {
+      prefix = "lists/"
+    }
+
+    expiration {
+      days = var.list_retention_days
+    }
+
+    # A list that was deleted on purpose (an erasure) must not live on as an old version for long.
+    noncurrent_version_expiration {
+      noncurrent_days = 7
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+
+  # Lifecycle rules for old versions need versioning in place first.
+  depends_on = [aws_s3_bucket_versioning.contacts]
+}
+
+data "aws_iam_policy_document" "contacts_encrypted_transport" {
+  statement {
+    sid     = "DenyPlainHttp"
+    effect  = "Deny"
+    actions = ["s3:*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"] # a denial, so everybody is the strictest choice
+    }
+
+    resources = [aws_s3_bucket.contacts.arn, "${aws_s3_bucket.contacts.arn}/*"]
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+  policy = data.aws_iam_policy_document.contacts_encrypted_transport.json
+
+  # AWS answers a policy and a public access block written at the same moment with a conflict.
+  depends_on = [aws_s3_bucket_public_access_block.contacts]
+}

@@ -1,0 +1,76 @@
+variable "deployment" {
+  type = object({
+    name_prefix = string
+    environment = string
+    partition   = string
+    dns_suffix  = string
+    region      = string
+    account_id  = string
+  })
+  description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
+  nullable    = false
+}
+
+variable "name" {
+  type        = string
+  description = "Job of the worker in snake_case, as in functions/<name>."
+  nullable    = false
+}
+
+variable "package" {
+  type = object({
+    filename = string
+    digest   = string
+  })
+  description = "Zip of the function and the digest of its content."
+  nullable    = false
+}
+
+variable "layer_arns" {
+  type        = list(string)
+  description = "Layer versions, the later laid over the earlier."
+  nullable    = false
+}
+
+variable "log" {
+  type = object({
+    level          = string
+    retention_days = number
+  })
+  description = "Level to log at, and days to keep the log."
+  nullable    = false
+}
+
+variable "settings" {
+  type = object({
+    memory_mb               = number
+    timeout_seconds         = number
+    batch_size              = number
+    batching_window_seconds = number
+    maximum_concurrency     = number
+  })
+  description = "Size of the function and of its bites; the root variable of the same shape says when to change one."
+  nullable    = false
+}
+
+variable "queue" {
+  type = object({
+    arn                        = string
+    consume_policy_json        = string
+    visibility_timeout_seconds = number
+  })
+  description = "Queue to consume: the output `source` of modules/queue."
+  nullable    = false
+}
+
+variable "environment_variables" {
+  type        = map(string)
+  description = "What this function alone needs."
+  nullable    = false
+}
+
+variable "policies" {
+  type        = map(string)
+  description = "What the function may do besides consuming its queue, by a short name."
+  nullable    = false
+}

@@ -1,0 +1,105 @@
+# Read by the command line, the tests and the people at the console; `make -s output` prints them as JSON.
+
+output "environment" {
+  description = "Name of this deployment, the same as its workspace."
+  value       = var.environment
+}
+
+output "region" {
+  description = "AWS region of every resource."
+  value       = local.deployment.region
+}
+
+output "api_url" {
+  description = "Base URL of the HTTP API, without a trailing slash."
+  value       = module.api.url
+}
+
+output "api_id" {
+  description = "Id of the HTTP API; on the emulator it is part of the address."
+  value       = module.api.id
+}
+
+output "dispatch_queue_url" {
+  description = "Queue on which the API asks for a campaign to be fanned out."
+  value       = module.dispatch_queue.url
+}
+
+output "dispatch_dlq_url" {
+  description = "Dead-letter queue of the dispatch queue."
+  value       = module.dispatch_queue.dead_letter_url
+}
+
+output "email_queue_url" {
+  description = "Queue with one message a recipient; its message shape is public, anybody allowed may send to it."
+  value       = module.email_queue.url
+}
+
+output "email_dlq_url" {
+  description = "Dead-letter queue of the e-mail queue."
+  value       = module.email_queue.dead_letter_url
+}
+
+output "campaigns_table" {
+  description = "Table of campaigns, lists, chunks, counters and suppressions."
+  value       = module.store.campaigns_table
+}
+
+output "recipients_table" {
+  description = "Table with one row a recipient of a campaign: the ledger."
+  value       = module.store.recipients_table
+}
+
+output "contacts_bucket" {
+  description = "Bucket that keeps the contact lists."
+  value       = module.store.contacts_bucket
+}
+
+output "user_pool_id" {
+  description = "Cognito user pool of the API's users; empty when another issuer signs the tokens."
+  value       = module.auth.user_pool_id
+}
+
+output "user_pool_client_id" {
+  description = "Cognito app client of the API's users; empty when another issuer signs the tokens."
+  value       = module.auth.user_pool_client_id
+}
+
+output "mail_secret_name" {
+  description = "Secret into which an operator puts SMTP credentials; Terraform never sees its value."
+  value       = module.mail.secret_name
+}
+
+output "mail_dkim_tokens" {
+  description = "Tokens for the CNAME records <token>._domainkey.<mail_domain>; the DNS owners add them (see modules/mail/README.md)."
+  value       = module.mail.dkim_tokens
+}
+
+output "keys_secret_name" {
+  description = "Secret with the keys that sign unsubscribe links and name recipients; made once, never in the state."
+  value       = module.store.keys_secret_name
+}
+
+output "ses_configuration_set" {
+  description = "SES configuration set every message is sent through."
+  value       = module.mail.configuration_set
+}
+
+output "function_names" {
+  description = "Lambda function of each job."
+  value = {
+    api          = module.api.function_name
+    dispatch     = module.dispatch.function_name
+    email_worker = module.email_worker.function_name
+  }
+}
+
+output "log_group_names" {
+  description = "Log group of each function, and the access log of the API."
+  value = {
+    api          = module.api.log_group_name
+    api_access   = module.api.access_log_group_name
+    dispatch     = module.dispatch.log_group_name
+    email_worker = module.email_worker.log_group_name
+  }
+}

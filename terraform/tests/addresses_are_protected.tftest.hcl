@@ -1,0 +1,85 @@
+# Tables and bucket refuse to be deleted or read by the public, and no key stands in the state.
+
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+variables {
+  deployment = {
+    name_prefix = "sendmill-dev"
+    environment = "dev"
+    partition   = "aws"
+    dns_suffix  = "amazonaws.com"
+    region      = "us-east-1"
+    account_id  = "111111111111"
+  }
+  protect_data         = true
+  list_retention_days  = 396
+  secret_recovery_days = 30
+}
+
+run "data" {
+  command = plan
+  module { source = "./modules/store" }
+
+  assert {
+    condition = alltrue([
+      for table in [aws_dynamodb_table.campaigns, aws_dynamodb_table.recipients] :
+      table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled && one(table.ttl).attribute_name == "ttl" && table.billing_mode == "PAY_PER_REQUEST"
+    ])
+    error_message = "A table lacks deletion protection, recovery, encryption, forgetting or demand pricing."
+  }
+
+  assert {
+    condition = (
+      !aws_s3_bucket.contacts.force_destroy
+      && aws_s3_bucket_public_access_block.contacts.block_public_acls
+      && aws_s3_bucket_public_access_block.contacts.block_public_policy
+      && aws_s3_bucket_public_access_block.contacts.ignore_public_acls
+      && aws_s3_bucket_public_access_block.contacts.restrict_public_buckets
+      && aws_s3_bucket_versioning.contacts.versioning_configuration[0].status == "Enabled"
+    )
+    error_message = "The bucket of contact lists can be emptied, or can be made public."
+  }
+
+  assert {
+    condition     = aws_s3_bucket.contacts.bucket == "sendmill-dev-contacts-111111111111-us-east-1"
+    error_message = "The bucket is called ${aws_s3_bucket.contacts.bucket}."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_version.keys.secret_string == null && aws_secretsmanager_secret_version.keys.secret_string_wo == null
+    error_message = "The keys would be written into the state."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_version.keys.secret_string_wo_version == 1
+    error_message = "Another version overwrites all keys: every link already mailed stops working."
+  }
+}
+
+run "mail" {
+  command = plan
+  module { source = "./modules/mail" }
+  variables {
+    domain             = "example.com"
+    default_from_email = "noreply@example.com"
+    secret_name        = "smtp"
+    emulated           = false
+  }
+
+  assert {
+    condition     = aws_sesv2_configuration_set.this.delivery_options[0].tls_policy == "REQUIRE"
+    error_message = "A mail might leave unencrypted."
+  }
+
+  assert {
+    condition     = aws_sesv2_email_identity_mail_from_attributes.this["this"].mail_from_domain == "bounce.example.com"
+    error_message = "The envelope sender is not below the domain, so SPF would not align."
+  }
+}

@@ -1,0 +1,120 @@
+# Every validation refuses what it is there to refuse. A run costs two seconds, so each breaks one rule of
+# every variable that has so many: the first run the first rules, the second run the second ones.
+
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "111111111111" }
+}
+
+run "first_rules" {
+  command = plan
+  variables {
+    environment          = "Dev"
+    partition            = "aws-cn"
+    allowed_account_ids  = ["1234"]
+    artefacts_dir        = "tests/fixtures/nowhere"
+    log                  = { level = "TRACE" }
+    list_retention_days  = 0
+    secret_recovery_days = 3
+    mail_domain          = "me@example.com"
+    mail_secret_name     = "smtp credentials"
+    jwt_issuer           = "http://issuer.example.com"
+    api                  = { memory_mb = 64 }
+    dispatch_queue       = { visibility_timeout_seconds = 43201 }
+    dispatch             = { memory_mb = 10241 }
+    email_queue          = { visibility_timeout_seconds = 0 }
+    email_worker         = { memory_mb = 127 }
+  }
+  expect_failures = [
+    var.environment,
+    var.partition,
+    var.allowed_account_ids,
+    var.artefacts_dir,
+    var.log,
+    var.list_retention_days,
+    var.secret_recovery_days,
+    var.mail_domain,
+    var.mail_secret_name,
+    var.jwt_issuer,
+    var.api,
+    var.dispatch_queue,
+    var.dispatch,
+    var.email_queue,
+    var.email_worker,
+  ]
+}
+
+run "second_rules" {
+  command = plan
+  variables {
+    log                  = { retention_days = 10 }
+    list_retention_days  = 3651
+    secret_recovery_days = 31
+    api                  = { timeout_seconds = 30 }
+    dispatch_queue       = { retention_days = 15 }
+    dispatch             = { timeout_seconds = 901 }
+    email_queue          = { dead_letter_retention_days = 15 }
+    email_worker         = { timeout_seconds = 0 }
+  }
+  expect_failures = [
+    var.log,
+    var.list_retention_days,
+    var.secret_recovery_days,
+    var.api,
+    var.dispatch_queue,
+    var.dispatch,
+    var.email_queue,
+    var.email_worker,
+  ]
+}
+
+run "third_rules" {
+  command = plan
+  variables {
+    api            = { rate_limit = 50, burst_limit = 10 }
+    dispatch_queue = { max_receive_count = 1 }
+    dispatch       = { batch_size = 0 }
+    email_queue    = { max_receive_count = 1001 }
+    email_worker   = { batch_size = 10001 }
+  }
+  expect_failures = [
+    var.api,
+    var.dispatch_queue,
+    var.dispatch,
+    var.email_queue,
+    var.email_worker,
+  ]
+}
+
+run "fourth_rules" {
+  command = plan
+  variables {
+    dispatch     = { batching_window_seconds = 301 }
+    email_worker = { batching_window_seconds = -1 }
+  }
+  expect_failures = [
+    var.dispatch,
+    var.email_worker,
+  ]
+}
+
+run "fifth_rules" {
+  command = plan
+  variables {
+    dispatch     = { maximum_concurrency = 1 }
+    email_worker = { maximum_concurrency = 1001 }
+  }
+  expect_failures = [
+    var.dispatch,
+    var.email_worker,
+  ]
+}

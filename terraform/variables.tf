@@ -1,0 +1,348 @@
+# Values that differ between environments stand in env/<environment>.tfvars; every default below is the
+# value production should have.
+
+# --- Where -----------------------------------------------------------------------------------------------
+
+variable "environment" {
+  type        = string
+  description = "Name of the deployment: it names every resource, and it is the workspace its state is kept in."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,15}$", var.environment))
+    error_message = "environment must be 2 to 16 lower-case letters, digits or hyphens (got \"${var.environment}\")."
+  }
+
+  # The one place that looks at the workspace: values of one environment must never reach another's state.
+  validation {
+    condition     = var.environment == terraform.workspace
+    error_message = "environment is \"${var.environment}\" but the workspace is \"${terraform.workspace}\": run it as `make plan ENV=${var.environment}`, which selects both."
+  }
+}
+
+variable "aws_region" {
+  type        = string
+  description = "AWS region of everything; SES identities, quotas and sandboxes are regional too."
+  nullable    = false
+}
+
+variable "partition" {
+  type        = string
+  description = "Partition the environment belongs in; a plan with credentials of another one is refused."
+  nullable    = false
+  default     = "aws"
+
+  validation {
+    condition     = contains(["aws", "aws-us-gov"], var.partition)
+    error_message = "partition must be aws or aws-us-gov (got \"${var.partition}\")."
+  }
+}
+
+variable "allowed_account_ids" {
+  type        = set(string)
+  description = "Accounts this environment may be deployed to; null allows any. Set it once the account is known."
+  default     = null
+
+  validation {
+    condition     = alltrue([for id in coalesce(var.allowed_account_ids, []) : can(regex("^[0-9]{12}$", id))])
+    error_message = "allowed_account_ids must be numbers of 12 digits (got ${join(", ", coalesce(var.allowed_account_ids, []))})."
+  }
+}
+
+variable "use_fips_endpoints" {
+  type        = bool
+  description = "Whether Terraform itself talks to the FIPS endpoints; GovCloud wants it, the emulator has none."
+  nullable    = false
+  default     = false
+}
+
+variable "emulated" {
+  type        = bool
+  description = "True on an emulator only: leaves out what it cannot make, each with its reason where it is left out."
+  nullable    = false
+  default     = false
+}
+
+variable "owner" {
+  type        = string
+  description = "Team that answers for this deployment; a tag on every resource, so that a bill or an alarm finds it."
+  nullable    = false
+}
+
+# --- What ------------------------------------------------------------------------------------------------
+
+variable "artefacts_dir" {
+  type        = string
+  description = "Folder of the built zips and their artefacts.json, relative to this one; the laptop has a build of its own."
+  nullable    = false
+  default     = "../build/lambda"
+
+  validation {
+    condition     = fileexists("${var.artefacts_dir}/artefacts.json")
+    error_message = "There is no ${var.artefacts_dir}/artefacts.json (seen from terraform/): run `make build` first."
+  }
+}
+
+variable "log" {
+  type = object({
+    level          = optional(string, "INFO")
+    retention_days = optional(number, 400)
+  })
+  description = "Level the functions log at, and days their logs are kept (400 outlives a yearly audit)."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log.level)
+    error_message = "log.level must be DEBUG, INFO, WARNING or ERROR (got \"${var.log.level}\")."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log.retention_days)
+    error_message = "log.retention_days must be a period CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 or 1827 (got ${var.log.retention_days})."
+  }
+}
+
+# --- Data ------------------------------------------------------------------------------------------------
+
+variable "protect_data" {
+  type        = bool
+  description = "Whether tables, bucket and user pool refuse to be deleted; false lets `make destroy` take the data along."
+  nullable    = false
+  default     = true
+}
+
+variable "list_retention_days" {
+  type        = number
+  description = "Days an uploaded contact list is kept; shorten it where a shorter retention of addresses is promised."
+  nullable    = false
+  default     = 396
+
+  validation {
+    condition     = var.list_retention_days >= 1 && var.list_retention_days <= 3650
+    error_message = "list_retention_days must be 1 to 3650 (got ${var.list_retention_days})."
+  }
+}
+
+variable "secret_recovery_days" {
+  type        = number
+  description = "Days a deleted secret can be recovered; 0 deletes at once, so that its name is free again on an emulator."
+  nullable    = false
+  default     = 30
+
+  validation {
+    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
+    error_message = "secret_recovery_days must be 0, or 7 to 30 (got ${var.secret_recovery_days})."
+  }
+}
+
+# --- Mail ------------------------------------------------------------------------------------------------
+
+variable "mail_domain" {
+  type        = string
+  description = "Domain the mails come from; it becomes the SES identity and the only one the worker may send as."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.mail_domain))
+    error_message = "mail_domain must be a domain name in lower case (got \"${var.mail_domain}\")."
+  }
+}
+
+variable "default_from_email" {
+  type        = string
+  description = "Sender of a campaign that names none; an address of mail_domain."
+  nullable    = false
+}
+
+variable "mail_secret_name" {
+  type        = string
+  description = "Name of the secret for SMTP credentials; change it where an organisation names its secrets by rule."
+  nullable    = false
+  default     = "email-api-credentials"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9/_+=.@-]{1,512}$", var.mail_secret_name))
+    error_message = "mail_secret_name must be 1 to 512 letters, digits or /_+=.@- (got \"${var.mail_secret_name}\")."
+  }
+}
+
+# --- Sign-in and API -------------------------------------------------------------------------------------
+
+variable "jwt_issuer" {
+  type        = string
+  description = "URL of the OpenID Connect issuer whose tokens the API trusts; null makes a Cognito user pool."
+  default     = null
+
+  validation {
+    condition     = var.jwt_issuer == null || can(regex("^https://[^/]+", var.jwt_issuer))
+    error_message = "jwt_issuer must be an https URL (got \"${coalesce(var.jwt_issuer, "null")}\")."
+  }
+}
+
+variable "jwt_audience" {
+  type        = string
+  description = "Audience (client id) a token must name; goes together with jwt_issuer, null for Cognito."
+  default     = null
+}
+
+variable "api" {
+  type = object({
+    memory_mb       = optional(number, 512)
+    timeout_seconds = optional(number, 28)
+    rate_limit      = optional(number, 50)
+    burst_limit     = optional(number, 100)
+  })
+  description = "Size of the API function, and the requests a second (rate, burst) the API lets through in all."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.api.memory_mb >= 128 && var.api.memory_mb <= 10240
+    error_message = "api.memory_mb must be 128 to 10240 (got ${var.api.memory_mb})."
+  }
+
+  # An HTTP API gives up after 30 s; the function must answer before.
+  validation {
+    condition     = var.api.timeout_seconds >= 1 && var.api.timeout_seconds <= 29
+    error_message = "api.timeout_seconds must be 1 to 29, below the 30 s of an HTTP API (got ${var.api.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.api.rate_limit >= 1 && var.api.burst_limit >= var.api.rate_limit
+    error_message = "api.burst_limit must be at least api.rate_limit, and that at least 1 (got burst ${var.api.burst_limit}, rate ${var.api.rate_limit})."
+  }
+}
+
+# --- Queues and workers ----------------------------------------------------------------------------------
+# The rules between a queue and its worker are preconditions in modules/queue and modules/worker.
+
+variable "dispatch_queue" {
+  type = object({
+    visibility_timeout_seconds = optional(number, 900)
+    retention_days             = optional(number, 4)
+    max_receive_count          = optional(number, 3)
+    dead_letter_retention_days = optional(number, 14)
+  })
+  description = "Queue of fan-out work. Shorten the visibility timeout only together with dispatch.timeout_seconds."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.dispatch_queue.visibility_timeout_seconds >= 1 && var.dispatch_queue.visibility_timeout_seconds <= 43200
+    error_message = "dispatch_queue.visibility_timeout_seconds must be 1 to 43200 (got ${var.dispatch_queue.visibility_timeout_seconds})."
+  }
+
+  validation {
+    condition     = alltrue([for days in [var.dispatch_queue.retention_days, var.dispatch_queue.dead_letter_retention_days] : days >= 1 && days <= 14])
+    error_message = "dispatch_queue.retention_days and dead_letter_retention_days must be 1 to 14 (got ${var.dispatch_queue.retention_days} and ${var.dispatch_queue.dead_letter_retention_days})."
+  }
+
+  validation {
+    condition     = var.dispatch_queue.max_receive_count >= 2 && var.dispatch_queue.max_receive_count <= 1000
+    error_message = "dispatch_queue.max_receive_count must be 2 to 1000, so that one crash is not a dead letter (got ${var.dispatch_queue.max_receive_count})."
+  }
+}
+
+variable "dispatch" {
+  type = object({
+    memory_mb               = optional(number, 512)
+    timeout_seconds         = optional(number, 300)
+    batch_size              = optional(number, 1)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number, 10)
+  })
+  description = "Function that writes a list into the ledger and onto the e-mail queue; its concurrency bounds how fast a campaign unfolds."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.dispatch.memory_mb >= 128 && var.dispatch.memory_mb <= 10240
+    error_message = "dispatch.memory_mb must be 128 to 10240 (got ${var.dispatch.memory_mb})."
+  }
+
+  validation {
+    condition     = var.dispatch.timeout_seconds >= 1 && var.dispatch.timeout_seconds <= 900
+    error_message = "dispatch.timeout_seconds must be 1 to 900 (got ${var.dispatch.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.dispatch.batch_size >= 1 && var.dispatch.batch_size <= 10000
+    error_message = "dispatch.batch_size must be 1 to 10000 (got ${var.dispatch.batch_size})."
+  }
+
+  validation {
+    condition     = var.dispatch.batching_window_seconds >= 0 && var.dispatch.batching_window_seconds <= 300
+    error_message = "dispatch.batching_window_seconds must be 0 to 300 (got ${var.dispatch.batching_window_seconds})."
+  }
+
+  validation {
+    condition     = var.dispatch.maximum_concurrency >= 2 && var.dispatch.maximum_concurrency <= 1000
+    error_message = "dispatch.maximum_concurrency must be 2 to 1000 (got ${var.dispatch.maximum_concurrency})."
+  }
+}
+
+variable "email_queue" {
+  type = object({
+    visibility_timeout_seconds = optional(number, 900)
+    retention_days             = optional(number, 4)
+    max_receive_count          = optional(number, 3)
+    dead_letter_retention_days = optional(number, 14)
+  })
+  description = "Queue with one message a recipient. Shorten the visibility timeout only together with email_worker.timeout_seconds."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.email_queue.visibility_timeout_seconds >= 1 && var.email_queue.visibility_timeout_seconds <= 43200
+    error_message = "email_queue.visibility_timeout_seconds must be 1 to 43200 (got ${var.email_queue.visibility_timeout_seconds})."
+  }
+
+  validation {
+    condition     = alltrue([for days in [var.email_queue.retention_days, var.email_queue.dead_letter_retention_days] : days >= 1 && days <= 14])
+    error_message = "email_queue.retention_days and dead_letter_retention_days must be 1 to 14 (got ${var.email_queue.retention_days} and ${var.email_queue.dead_letter_retention_days})."
+  }
+
+  validation {
+    condition     = var.email_queue.max_receive_count >= 2 && var.email_queue.max_receive_count <= 1000
+    error_message = "email_queue.max_receive_count must be 2 to 1000, so that one crash is not a dead letter (got ${var.email_queue.max_receive_count})."
+  }
+}
+
+variable "email_worker" {
+  type = object({
+    memory_mb               = optional(number, 512)
+    timeout_seconds         = optional(number, 300)
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 5)
+    maximum_concurrency     = optional(number, 10)
+  })
+  description = "Function that mails. Its concurrency bounds how many wait for the account's sending rate: raise it with the SES quota."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.email_worker.memory_mb >= 128 && var.email_worker.memory_mb <= 10240
+    error_message = "email_worker.memory_mb must be 128 to 10240 (got ${var.email_worker.memory_mb})."
+  }
+
+  validation {
+    condition     = var.email_worker.timeout_seconds >= 1 && var.email_worker.timeout_seconds <= 900
+    error_message = "email_worker.timeout_seconds must be 1 to 900 (got ${var.email_worker.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.email_worker.batch_size >= 1 && var.email_worker.batch_size <= 10000
+    error_message = "email_worker.batch_size must be 1 to 10000 (got ${var.email_worker.batch_size})."
+  }
+
+  validation {
+    condition     = var.email_worker.batching_window_seconds >= 0 && var.email_worker.batching_window_seconds <= 300
+    error_message = "email_worker.batching_window_seconds must be 0 to 300 (got ${var.email_worker.batching_window_seconds})."
+  }
+
+  validation {
+    condition     = var.email_worker.maximum_concurrency >= 2 && var.email_worker.maximum_concurrency <= 1000
+    error_message = "email_worker.maximum_concurrency must be 2 to 1000 (got ${var.email_worker.maximum_concurrency})."
+  }
+}

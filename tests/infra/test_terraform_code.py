@@ -1,0 +1,105 @@
+"""Rules that every Terraform file keeps, read from the files alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
+CODE = sorted(
+    path for path in TERRAFORM.rglob("*.tf") if path.relative_to(TERRAFORM).parts[0][0] != "."
+)
+ENVIRONMENTS = sorted(
+    path.stem for path in (TERRAFORM / "env").glob("*.tfvars") if path.stem != "emulated"
+)
+MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(TERRAFORM))
+
+
+def blocks(text: str, kind: str) -> dict[str, str]:
+    """Return the body of each top-level block of a kind by its name."""
+    found = re.finditer(rf'^{kind} "([^"]+)" \{{\n(.*?)^\}}', text, flags=re.MULTILINE | re.DOTALL)
+    return {match[1]: match[2] for match in found}
+
+
+def without_comments(path: Path) -> str:
+    return re.sub(r"(^|\s)#.*$", "", path.read_text(), flags=re.MULTILINE)
+
+
+def test_lock_pins_the_one_provider_for_every_platform() -> None:
+    lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
+    assert re.findall(r'^provider "([^"]+)"', lock, flags=re.MULTILINE) == [
+        "registry.terraform.io/hashicorp/aws"
+    ]
+    assert '  version     = "5.100.0"\n  constraints = "5.100.0"\n' in lock
+    assert (lock.count('"h1:'), lock.count('"zh:')) == (14, 15)
+
+
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_no_partition_region_or_account_is_written_out(path: Path) -> None:
+    code = without_comments(path)
+    literal = r"arn:aws|amazonaws\.com|\b(us|eu|ap|ca|sa)-(gov-)?[a-z]+-\d\b|\b\d{12}\b"
+    assert re.findall(literal, code) == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_only_the_guard_looks_at_the_workspace(path: Path) -> None:
+    uses = without_comments(path).count("terraform.workspace")
+    assert uses == (2 if named(path) == "variables.tf" else 0)
+
+
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_every_variable_says_its_type_and_why_one_would_change_it(path: Path) -> None:
+    for name, body in blocks(path.read_text(), "variable").items():
+        assert re.search(r"^  type +=", body, flags=re.MULTILINE), f"{name} has no type"
+        assert re.search(r'^  description = "[^"]{20,}\."$', body, flags=re.MULTILINE), name
+        nullable = re.search(r"^  nullable    = false$", body, flags=re.MULTILINE)
+        assert nullable or "null" in body, f"{name} may be null, and does not say what that means"
+
+
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_every_output_says_what_it_is(path: Path) -> None:
+    for name, body in blocks(path.read_text(), "output").items():
+        assert re.search(r'^  description = ".{10,}\."$', body, flags=re.MULTILINE), name
+
+
+def test_the_root_only_calls_modules() -> None:
+    opened = re.findall(r"^(\w+).*\{$", (TERRAFORM / "main.tf").read_text(), flags=re.MULTILINE)
+    assert set(opened) == {"module"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.name))
+def test_every_module_is_pinned_alike_and_explains_itself(module: Path) -> None:
+    expected = re.sub(r"^#.*\n", "", (TERRAFORM / "versions.tf").read_text(), flags=re.MULTILINE)
+    assert (module / "versions.tf").read_text() == expected
+    assert (module / "README.md").is_file()
+
+
+@pytest.mark.parametrize("name", [*ENVIRONMENTS, "emulated"])
+def test_values_are_of_variables_that_exist(name: str) -> None:
+    variables = blocks((TERRAFORM / "variables.tf").read_text(), "variable")
+    text = (TERRAFORM / f"env/{name}.tfvars").read_text()
+    assert set(re.findall(r"^(\w+) +=", text, flags=re.MULTILINE)) <= set(variables)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_environment_has_its_name_and_a_state_of_its_own(name: str) -> None:
+    values = (TERRAFORM / f"env/{name}.tfvars").read_text()
+    backend = (TERRAFORM / f"env/{name}.s3.tfbackend").read_text()
+    region = re.search(r'^aws_region += "([^"]+)"', values, flags=re.MULTILINE)
+    assert re.search(rf'^environment += "{name}"$', values, flags=re.MULTILINE)
+    assert region
+    assert re.search(rf'^bucket +=? *"sendmill-{name}-terraform-state"$', backend, re.MULTILINE)
+    assert re.search(rf'^region +=? *"{region[1]}"$', backend, flags=re.MULTILINE)
+
+
+def test_routes_are_listed_once_and_under_the_version() -> None:
+    routes = json.loads((TERRAFORM / "modules/api/routes.json").read_text())
+    assert len(routes) == len(set(routes))
+    assert all(re.fullmatch(r"(GET|POST|PUT|DELETE) /v1/[a-z_{}/-]+", route) for route in routes)
