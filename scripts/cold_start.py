@@ -31,7 +31,9 @@ SETTINGS = dict.fromkeys(
         "AWS_SECRET_ACCESS_KEY",
     ],
     "x",
-) | {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_TRACE_DISABLED": "1"}
+)
+# As in Lambda, where the tracer starts without a client of its own.
+SETTINGS |= {"AWS_DEFAULT_REGION": "us-east-1", "LAMBDA_TASK_ROOT": "/var/task"}
 
 
 def main() -> None:
