@@ -1,4 +1,4 @@
-"""Answer the HTTP API (woken by API Gateway; every route demands a token).
+"""Answer the HTTP API (woken by API Gateway; every route but /u demands a token).
 
 A request is either done or refused: errors come back as RFC 9457 problem details that name what
 was wrong, and a failure of a service behind the API is a 503 that may be asked again.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -17,8 +18,12 @@ from sendmill import aws
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
 from sendmill.queue import QueueClient
+from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
-from sendmill.store import CampaignStore, ListStore, RecipientStore
+from sendmill.store import CampaignStore, ListStore, RecipientStore, SuppressionStore
+from sendmill.suppression import SuppressionList
+from sendmill.timer import ScheduleTimer
+from sendmill.unsubscribe import Unsubscriber
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,17 +32,48 @@ settings = load(ApiSettings)
 dynamodb = aws.dynamodb()
 lists = ListStore(dynamodb, settings.campaigns_table, aws.s3(), settings.contacts_bucket)
 campaigns = CampaignStore(dynamodb, settings.campaigns_table)
+rows = RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table)
+shelf = SuppressionStore(dynamodb, settings.recipients_table)
+secret_store = SecretStore(aws.secretsmanager())
+hash_key = secret_store.hash_key(settings.keys_secret_name)
+
+
+def now() -> int:
+    """Return seconds since 1970."""
+    return int(time.time())
+
+
 office = Office(
     lists=lists,
     campaigns=campaigns,
-    rows=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
+    rows=rows,
     queue=QueueClient(aws.sqs(), dispatch_url=settings.dispatch_queue_url),
-    clock=lambda: int(time.time()),
+    timer=ScheduleTimer(
+        aws.scheduler(),
+        group=settings.schedule_group,
+        role_arn=settings.schedule_role_arn,
+        queue_arn=settings.dispatch_queue_arn,
+    ),
+    clock=now,
     new_id=lambda kind: f"{kind}_{int(time.time())}{secrets.token_hex(4)}",
     default_from=settings.default_from_email,
 )
 app = APIGatewayHttpResolver()
-app.include_router(build_routes(office, lists=lists, campaigns=campaigns))
+app.include_router(
+    build_routes(
+        office,
+        lists=lists,
+        campaigns=campaigns,
+        suppressions=SuppressionList(shelf=shelf, hash_key=hash_key, clock=now),
+        unsubscriber=Unsubscriber(
+            rows=rows,
+            suppressions=shelf,
+            keyring=partial(secret_store.keyring, settings.keys_secret_name),
+            hash_key=hash_key,
+            clock=now,
+        ),
+    )
+)
 
 
 @metrics.log_metrics
@@ -47,6 +83,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     started = time.monotonic()
     answer = app.resolve(event, context)
+    metrics.add_metric(name="RequestsAnswered", unit="Count", value=1)
     logger.info(
         "request_answered",
         route=event.get("routeKey"),

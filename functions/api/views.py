@@ -6,11 +6,14 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
-from sendmill.campaign import Campaign, Progress
+from sendmill.campaign import Campaign
 from sendmill.contact_list import ContactList, Rejected
 from sendmill.ledger import Row
+from sendmill.progress import Progress
+from sendmill.suppression import Imported, Suppression
 
 # What a spreadsheet would run as a formula (OWASP ASVS 1.2.10).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -28,7 +31,9 @@ def campaign_view(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         "rows": campaign.rows or progress.total,
         "rejected": {"invalid": campaign.invalid, "duplicate": campaign.duplicates},
         "total": progress.total,
+        "dispatched": 0 < campaign.chunks <= campaign.chunks_done,
         "states": dict(progress.states),
+        "news": dict(progress.news),
         "subject": campaign.content.subject,
         "config": asdict(campaign.content.config),
     }
@@ -55,6 +60,7 @@ def row_view(row: Row) -> dict[str, Any]:
         "state": row.state,
         "reason": row.reason,
         "line": row.line,
+        "news": row.news,
         "attempts": row.attempt,
         "provider_message_id": row.message_id,
         "updated_at": row.updated_at,
@@ -77,6 +83,38 @@ def rejected_csv(rows: Sequence[Rejected]) -> str:
     writer = csv.writer(out)
     writer.writerow(["line", "reason"])
     writer.writerows([row.line, _neutral(row.reason)] for row in rows)
+    return out.getvalue()
+
+
+def suppression_view(found: Suppression) -> dict[str, Any]:
+    """Return an address that must not be mailed, under the name by which it is removed."""
+    return {
+        "address_hash": found.hash,
+        "email": found.email,
+        "reason": found.reason,
+        "source": found.source,
+        "at": found.at,
+    }
+
+
+def imported_view(found: Imported) -> dict[str, Any]:
+    """Return what an import came to: accepted + rejected = rows."""
+    return {
+        "rows": found.rows,
+        "accepted": found.accepted,
+        "rejected": len(found.rejected),
+        "rejected_rows": rejected_view(found.rejected[:1000]),
+    }
+
+
+def suppression_csv(rows: Sequence[Suppression]) -> str:
+    """Return suppressions as CSV that no spreadsheet takes for formulas, fit for an import."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["email", "reason", "source", "at"])
+    for row in rows:
+        at = datetime.fromtimestamp(row.at, UTC).isoformat()
+        writer.writerow([_neutral(row.email), row.reason, _neutral(row.source), at])
     return out.getvalue()
 
 

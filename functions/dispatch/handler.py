@@ -17,28 +17,35 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sendmill import aws
-from sendmill.dispatch import Dispatcher, parse_job
+from sendmill.dispatch import WORKER_FIELDS, Dispatcher, parse_job
 from sendmill.errors import SendmillError
 from sendmill.observe import logger, metrics, tracer
 from sendmill.queue import QueueClient
+from sendmill.rate import drain_seconds
 from sendmill.secret import SecretStore
 from sendmill.settings import DispatchSettings, load
-from sendmill.store import CampaignStore, ListStore, RecipientStore
+from sendmill.store import AccountStore, CampaignStore, ListStore, RecipientStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 settings = load(DispatchSettings)
 dynamodb = aws.dynamodb()
+accounts = AccountStore(dynamodb, settings.campaigns_table)
 dispatcher = Dispatcher(
     rows=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
     book=CampaignStore(dynamodb, settings.campaigns_table),
     lists=ListStore(dynamodb, settings.campaigns_table, aws.s3(), settings.contacts_bucket),
     queues=QueueClient(
-        aws.sqs(), dispatch_url=settings.dispatch_queue_url, email_url=settings.email_queue_url
+        aws.sqs(),
+        dispatch_url=settings.dispatch_queue_url,
+        email_url=settings.email_queue_url,
+        fair=settings.fair_queue == "true",
     ),
     hash_key=SecretStore(aws.secretsmanager()).hash_key(settings.keys_secret_name),
     clock=lambda: int(time.time()),
+    drain_seconds=lambda mails: drain_seconds(accounts.load(settings.aws_region), mails),
+    extra_fields=WORKER_FIELDS,
 )
 
 
@@ -52,6 +59,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             job = parse_job(record["body"])
             counts = dispatcher.do(job)
+            metrics.add_metric(name="JobsDone", unit="Count", value=1)
             logger.info(
                 "job_done",
                 op=job.op,

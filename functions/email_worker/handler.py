@@ -2,10 +2,9 @@
 
 What happens to a message:
 
-- its mail was accepted, failed for ever, is suppressed or unknown: the ledger says so, and the
-  message is deleted;
-- its recipient is busy in another worker, or must be tried later: it is returned to the queue
-  and seen again when that is due;
+- its mail was accepted, failed for ever, is suppressed, unknown or to be tried later: the ledger
+  says so, and the message is deleted (what is due later, the sweep puts on the queue again);
+- its recipient is busy in another worker: the message is deleted, the sweep watches the lease;
 - nobody can act on it (no JSON, no contact, an unknown campaign): it is returned at once, and
   after three receives it lies in the dead-letter queue;
 - the ledger cannot be reached: the messages are returned by the visibility timeout.
@@ -18,6 +17,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sendmill import aws
@@ -25,17 +25,20 @@ from sendmill.batch import EmailBatch
 from sendmill.delivery import Deliverer
 from sendmill.observe import logger, metrics, tracer
 from sendmill.provider import ProviderMailer, SesProvider
+from sendmill.provider.account import ask_account
 from sendmill.queue import QueueClient
 from sendmill.secret import SecretStore
 from sendmill.settings import WorkerSettings, load
-from sendmill.store import CampaignStore, RecipientStore
+from sendmill.store import AccountStore, CampaignStore, RecipientStore, SharedLimiter
+from sendmill.unsubscribe import links_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 settings = load(WorkerSettings)
-dynamodb = aws.dynamodb()
+dynamodb = aws.hot_dynamodb()
 secrets = SecretStore(aws.secretsmanager())
+links = links_of(settings.public_url, keyring=partial(secrets.keyring, settings.keys_secret_name))
 batch = EmailBatch(
     deliverer=Deliverer(
         ledger=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
@@ -50,6 +53,13 @@ batch = EmailBatch(
         hash_key=secrets.hash_key(settings.keys_secret_name),
         clock=lambda: int(time.time()),
         jitter=random.random,
+        sleep=time.sleep,
+        limiter=SharedLimiter(
+            AccountStore(dynamodb, settings.campaigns_table),
+            ask=lambda region: ask_account(aws.ses_account(region)),
+            home=settings.aws_region,
+        ),
+        links=links,
     ),
     queue=QueueClient(aws.sqs(), email_url=settings.email_queue_url),
     default_from=settings.default_from_email,

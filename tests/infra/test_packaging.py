@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from artefacts.thirdparty import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,20 +1,28 @@
-"""Make boto3 clients, each once; endpoints and credentials come from the environment alone."""
+"""Make clients, each once; endpoints and credentials come from the environment alone.
+
+What is called for every mail or every batch goes over :mod:`sendmill.wire`, the rest by boto3.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import boto3
 from botocore.config import Config
 
-from sendmill.provider.ses import client_config
+from sendmill.provider.ses import LANES, client_config, prepare_send
+from sendmill.store.hot_calls import HotCalls, prepare_read
+from sendmill.wire import Endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
+
+    from sendmill.wire.endpoint import Credentials
 
 # Ledger and queue may be asked again by the SDK: every write there is conditional.
 _PATIENT = Config(
@@ -23,6 +31,8 @@ _PATIENT = Config(
     read_timeout=10,
     max_pool_connections=16,
 )
+# Calls of one batch to the ledger that may run side by side.
+_HOT_LANES = 4
 
 
 def dynamodb() -> DynamoDBClient:
@@ -45,6 +55,30 @@ def secretsmanager() -> SecretsManagerClient:
     return boto3.client("secretsmanager", config=_PATIENT)
 
 
-def sesv2(region: str) -> SESV2Client:
-    """Return the client that sends, in a region or in the function's own: one attempt a call."""
-    return boto3.client("sesv2", region_name=region or None, config=client_config())
+def hot_dynamodb() -> DynamoDBClient:
+    """Return the client of the ledger for a function that calls it for every batch."""
+    client = dynamodb()
+    endpoint = Endpoint(client, prepare_read, credentials=_credentials(), lanes=_HOT_LANES)
+    return cast("DynamoDBClient", HotCalls(client, endpoint))
+
+
+def sesv2(region: str) -> Endpoint:
+    """Return where mails are posted, in a region or in the function's own: one attempt each."""
+    client = boto3.client("sesv2", region_name=region or None, config=client_config())
+    return Endpoint(client, prepare_send, credentials=_credentials(), lanes=LANES)
+
+
+def ses_account(region: str) -> SESV2Client:
+    """Return the client that asks SES for the account, in a region or in the function's own."""
+    return boto3.client("sesv2", region_name=region or None, config=_PATIENT)
+
+
+def scheduler() -> EventBridgeSchedulerClient:
+    """Return the client of the timer."""
+    return boto3.client("scheduler", config=_PATIENT)
+
+
+def _credentials() -> Credentials | None:
+    """Return what refreshes itself, the same object that every client signs with."""
+    session = boto3.DEFAULT_SESSION  # there is one: a client was made
+    return session.get_credentials() if session else None

@@ -65,6 +65,7 @@ class EmailBatch:
             found = self.deliverer.deliver(
                 list(messages.values()),
                 owner=owner,
+                budget_seconds=remaining,
                 lease_seconds=remaining + LEASE_MARGIN_SECONDS,
             )
         except RetryableError as error:
@@ -85,7 +86,7 @@ class EmailBatch:
             if receipt is None:
                 continue
             try:
-                self.queue.return_mail(record["receiptHandle"], after_seconds=receipt.after_seconds)
+                self.queue.return_mail(record["receiptHandle"], after_seconds=0)
             except QueueUnavailable as error:
                 logger.warning("message_returned_late", reason=str(error))
         return failures

@@ -15,6 +15,8 @@ from sendmill.errors import InvalidCampaign
 
 CAMPAIGN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 MAX_NAME_CHARS = 200
+# Half of a surrogate pair, which JSON can carry and UTF-8 cannot.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Jinja2 compiles this much in milliseconds; DynamoDB holds 400 KB an item.
 MAX_TEMPLATE_BYTES = 100_000
 
@@ -23,7 +25,9 @@ class Status(StrEnum):
     """What a campaign is doing."""
 
     DRAFT = "draft"
+    SCHEDULED = "scheduled"
     PLANNING = "planning"
+    REFUSED = "refused"
     RUNNING = "running"
     PAUSED = "paused"
     COMPLETE = "complete"
@@ -31,8 +35,23 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Statuses in which a worker may send.
-SENDING_STATUSES = frozenset({Status.PLANNING, Status.RUNNING})
+# What a campaign can be started from: the last two were started before, and sent nothing.
+STARTABLE = frozenset({Status.DRAFT, Status.SCHEDULED, Status.REFUSED})
+# Nothing more will happen to a campaign by itself.
+OVER = frozenset({Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED})
+
+
+class UnknownPolicy(StrEnum):
+    """What is done with a recipient whose mail may or may not have been taken.
+
+    ``auto`` waits for the provider's own event, and mails again only when the stream of events
+    has provably passed the attempt (SES; over SMTP, which has no events, it is ``hold``);
+    ``hold`` leaves it to a person; ``resend`` mails again after a while, perhaps twice.
+    """
+
+    AUTO = "auto"
+    HOLD = "hold"
+    RESEND = "resend"
 
 
 class Service(StrEnum):
@@ -76,8 +95,10 @@ class Campaign:
     """Hold one campaign as its row says it.
 
     ``rows`` counts the rows of the uploaded file; ``expected`` those that passed its checks and
-    ``total`` those that stand in the ledger (they meet once every chunk is done). ``reason``
-    says why a campaign is paused.
+    ``total`` those that stand in the ledger (they meet once every chunk is done). Every chunk is
+    rendered (``chunks_checked``) before the first one is sent. ``reason`` says why a campaign is
+    paused or refused. ``start_at`` and ``start_by`` are seconds since 1970, 0 for now
+    and never; ``changed_at`` is when the status last changed.
     """
 
     id: str
@@ -92,41 +113,25 @@ class Campaign:
     invalid: int = 0
     duplicates: int = 0
     chunks: int = 0
+    chunks_checked: int = 0
     chunks_done: int = 0
+    unknown_policy: UnknownPolicy = UnknownPolicy.AUTO
+    start_at: int = 0
+    start_by: int = 0
+    changed_at: int = 0
     reason: str = ""
     created_by: str = ""
 
     def may_send(self) -> bool:
         """Tell whether a worker may send for this campaign now."""
-        return self.status in SENDING_STATUSES
+        return self.status is Status.RUNNING
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Say how many recipients are in which state; the counts add up to ``total``."""
-
-    status: Status
-    total: int
-    states: Mapping[str, int]
-
-
-def progress(campaign: Campaign, counters: Mapping[str, int]) -> Progress:
-    """Derive the states of a campaign's recipients from its counters.
-
-    ``counters`` hold every state but ``pending``, which is what is left of the total. A campaign
-    is complete once every chunk is done and no recipient is left open.
-    """
-    every_chunk_done = campaign.chunks_done >= campaign.chunks
-    total = campaign.total if every_chunk_done else max(campaign.expected, campaign.total)
-    states = {name: count for name, count in sorted(counters.items()) if count}
-    pending = total - sum(states.values())
-    if pending:
-        states["pending"] = pending
-    still_open = sum(states.get(name, 0) for name in ("pending", "sending", "retry"))
-    status = campaign.status
-    if campaign.may_send() and every_chunk_done and total and not still_open:
-        status = Status.COMPLETE_WITH_UNKNOWN if states.get("unknown") else Status.COMPLETE
-    return Progress(status=status, total=total, states=states)
+    def settles_by_event(self) -> bool:
+        """Tell whether a lost answer will be settled by an event of the provider."""
+        return (
+            self.unknown_policy is UnknownPolicy.AUTO
+            and self.content.config.email_service is Service.SES
+        )
 
 
 def check_campaign_id(value: object) -> str:
@@ -156,10 +161,9 @@ def config_from_mapping(raw: object, *, default_from: str = "") -> Config:
         aws_secret_name=_text(raw, "aws_secret_name"),
         reply_to=_text(raw, "reply_to"),
     )
-    if "@" not in parseaddr(config.from_email)[1]:
-        raise InvalidCampaign(
-            f"config.from_email must be an address (got {config.from_email or 'nothing'})"
-        )
+    _check_sender("from_email", config.from_email)
+    if config.reply_to:
+        _check_sender("reply_to", config.reply_to)
     return config
 
 
@@ -172,6 +176,8 @@ def content_from_mapping(raw: Mapping[str, Any], *, default_from: str = "") -> C
         value = raw.get(name)
         if not isinstance(value, str) or not value.strip():
             raise InvalidCampaign(f"{name} must be a template of at least one character")
+        if _SURROGATE.search(value):
+            raise InvalidCampaign(f"{name} must be text that UTF-8 can hold (got half a character)")
         size = len(value.encode())
         if size > MAX_TEMPLATE_BYTES:
             raise InvalidCampaign(f"{name} must be at most {MAX_TEMPLATE_BYTES} bytes (got {size})")
@@ -182,7 +188,7 @@ def content_from_mapping(raw: Mapping[str, Any], *, default_from: str = "") -> C
 def check_name(value: object, *, field: str = "name") -> str:
     """Return a display name without surrounding space; raises InvalidCampaign."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > MAX_NAME_CHARS:
+    if not text or len(text) > MAX_NAME_CHARS or _SURROGATE.search(text):
         raise InvalidCampaign(
             f"{field} must be 1 to {MAX_NAME_CHARS} characters (got {_shown(value)})"
         )
@@ -192,6 +198,14 @@ def check_name(value: object, *, field: str = "name") -> str:
 def with_status(campaign: Campaign, status: Status, reason: str = "") -> Campaign:
     """Return the campaign in another status."""
     return replace(campaign, status=status, reason=reason)
+
+
+def _check_sender(name: str, value: str) -> None:
+    address = parseaddr(value)[1]
+    if "@" not in address or not address.isascii():
+        raise InvalidCampaign(
+            f"config.{name} must be an address, its domain in punycode (got {value or 'nothing'})"
+        )
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 from sendmill.contact import (
     Contact,
     check_field_name,
     check_field_value,
+    check_size,
     field_name,
     normalise_address,
 )
@@ -99,9 +101,11 @@ def read_contacts(text: str) -> Iterator[Accepted | Rejected]:
     reader = csv.reader(stream, delimiter=delimiter)
     try:
         columns = _columns(next(reader, []))
-        yield from _rows(reader, columns)
+        last = yield from _rows(reader, columns)
     except csv.Error as error:
         raise InvalidContactList(f"line {reader.line_num}: {error}") from error
+    if last < reader.line_num:
+        _refuse_open_quote(text, last)
 
 
 def _columns(header: list[str]) -> list[str]:
@@ -123,13 +127,24 @@ def _columns(header: list[str]) -> list[str]:
         raise InvalidContactList(f"line 1: {error}") from error
 
 
-def _rows(reader: Iterator[list[str]], columns: list[str]) -> Iterator[Accepted | Rejected]:
+def _rows(
+    reader: Iterator[list[str]], columns: list[str]
+) -> Generator[Accepted | Rejected, None, int]:
+    """Yield every row; return the first line of the last one."""
     first_lines: dict[bytes, int] = {}
-    line = 2
+    line = last = getattr(reader, "line_num", 1) + 1
     for cells in reader:
         if cells:  # the csv module yields blank lines as empty rows
             yield _row(line, cells, columns, first_lines)
-        line = getattr(reader, "line_num", line) + 1
+        last, line = line, getattr(reader, "line_num", line) + 1
+    return last
+
+
+def _refuse_open_quote(text: str, line: int) -> None:
+    """Refuse a file whose last row, of several lines, is everything behind an open quote."""
+    rest = islice(io.StringIO(text, newline=""), line - 1, None)
+    if "".join(rest).count('"') % 2:
+        raise InvalidContactList(f"line {line}: a quote that opens in this row is never closed")
 
 
 def _row(
@@ -161,7 +176,7 @@ def _contact(row: Mapping[str, str]) -> Contact:
     }
     if not row["email"].strip():
         raise InvalidContact("address is empty")
-    return Contact(email=normalise_address(row["email"]), fields=fields)
+    return check_size(Contact(email=normalise_address(row["email"]), fields=fields))
 
 
 def in_parts(rows: Iterable[Accepted], size: int) -> Iterator[list[Accepted]]:

@@ -3,29 +3,54 @@
 Two transactions for a whole batch, one before and one after the sends. A row stands before
 anything is sent, so that a crash at any point leaves a trace; what each crash leaves behind and
 who picks it up is the table of docs/ledger.md.
+
+A batch reserves its slots of the common rate before it claims, waits in place for them, and looks
+again whether its campaigns still run. What the provider refuses for the rate is sent again in
+place while time allows; that burns neither a try nor a receive. Whatever waits longer goes back
+to the ledger with a due time, and the sweep queues it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import ceil
 from typing import Protocol
 
 from sendmill.campaign import Campaign, Config, Content, Status
 from sendmill.contact import address_hash, recipient_id
 from sendmill.errors import InvalidTemplate, UnsafeHeader
-from sendmill.ledger import Row, State, Transition, Verdict, claim, expire, fail, judge, record
+from sendmill.ledger import (
+    ENQUEUE_GRACE_SECONDS,
+    Row,
+    State,
+    Transition,
+    Verdict,
+    cancel,
+    claim,
+    expire,
+    fail,
+    judge,
+    postpone,
+    record,
+)
 from sendmill.ledger import suppress as suppressed
-from sendmill.mail import Mail, check_headers
+from sendmill.mail import Mail, check_headers, list_headers
 from sendmill.message import Message
 from sendmill.outcome import Fate, Outcome
+from sendmill.rate import Limiter, Slot, Unlimited, group_size
 from sendmill.template import compile_content
 
-# A message whose row is busy elsewhere comes back this long after the lease, in seconds.
-LEASE_GRACE_SECONDS = 5
-# What SQS accepts as a visibility timeout, in seconds.
-MAX_VISIBILITY_SECONDS = 43_200
+# What a group of sends may take at worst: connecting, and waiting for the answer, in seconds.
+SEND_SECONDS = 25
+# What was refused for the rate is sent again only after this long, whatever the slot, in seconds.
+PAUSE_SECONDS = 1.0
+# How long a recipient waits whose account may not send at all, in seconds.
+POSTPONE_SECONDS = 300
+# A campaign is looked at again after a wait longer than this, in seconds: pauses act within five.
+STALE_SECONDS = 2
 
 
 class Ledger(Protocol):
@@ -69,6 +94,13 @@ class Mailer(Protocol):
         """Return the outcome of each mail, in their order; never raises for a mail."""
 
 
+class Links(Protocol):
+    """Know where a recipient unsubscribes."""
+
+    def unsubscribe_url(self, campaign_id: str, rid: str) -> str:
+        """Return the address of a recipient's own link."""
+
+
 class Handling(StrEnum):
     """What is to happen to a message on the queue."""
 
@@ -81,7 +113,7 @@ class Receipt:
     """Say what became of one message.
 
     ``event`` is a stable word for logs and metrics: a state of the ledger, or why nothing was
-    done. A returned message is to be seen again after ``after_seconds``.
+    done. Only what nobody can act on is returned to the queue, at once.
     """
 
     event: str
@@ -91,14 +123,14 @@ class Receipt:
     attempt: int = 0
     message_id: str = ""
     handling: Handling = Handling.ACKNOWLEDGE
-    after_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliverer:
     """Hold what a delivery needs; built once for each worker.
 
-    ``clock`` returns seconds since 1970, ``jitter`` a random number from 0 to 1.
+    ``clock`` returns seconds since 1970, ``jitter`` a random number from 0 to 1, ``sleep`` waits
+    for seconds.
     """
 
     ledger: Ledger
@@ -107,16 +139,27 @@ class Deliverer:
     hash_key: bytes
     clock: Callable[[], int]
     jitter: Callable[[], float]
+    sleep: Callable[[float], None]
+    limiter: Limiter = field(default_factory=Unlimited)
+    links: Links | None = None
 
     def deliver(
-        self, messages: Sequence[Message], *, owner: str, lease_seconds: int
+        self, messages: Sequence[Message], *, owner: str, budget_seconds: int, lease_seconds: int
     ) -> list[Receipt]:
         """Deliver a batch; the receipts are in the order of the messages.
 
-        ``owner`` is unique for each call. ``lease_seconds`` must outlast the call.
+        ``owner`` is unique for each call. ``budget_seconds`` is the time there is;
+        ``lease_seconds`` must outlast it.
         """
-        batch = _Batch(self, messages, owner=owner, lease_seconds=lease_seconds)
+        batch = _Batch(
+            self,
+            messages,
+            owner=owner,
+            deadline=self.clock() + budget_seconds - SEND_SECONDS,
+            lease_seconds=lease_seconds,
+        )
         batch.look_up()
+        batch.wait_for_slots()
         batch.claim_sendable()
         batch.send_claimed()
         batch.record_outcomes()
@@ -130,16 +173,25 @@ class _Batch:
     """Carry one batch through its steps; two messages for one recipient share one row."""
 
     def __init__(
-        self, tools: Deliverer, messages: Sequence[Message], *, owner: str, lease_seconds: int
+        self,
+        tools: Deliverer,
+        messages: Sequence[Message],
+        *,
+        owner: str,
+        deadline: int,
+        lease_seconds: int,
     ) -> None:
         self._tools = tools
         self._owner = owner
+        self._deadline = deadline
         self._lease_seconds = lease_seconds
         self._keys: list[Key] = [self._key(message) for message in messages]
         self._messages: dict[Key, Message] = dict(zip(self._keys, messages, strict=True))
         self._campaigns: dict[str, Campaign] = {}
         self._rows: dict[Key, Row] = {}
         self._suppressed: dict[Key, str] = {}
+        self._slots: dict[Config, Slot] = {}
+        self._too_late: dict[Config, int] = {}
         self._mails: dict[Key, Mail] = {}
         self._outcomes: dict[Key, Outcome] = {}
         self._done: dict[Key, Receipt] = {}
@@ -160,6 +212,29 @@ class _Batch:
             key: reasons[found] for key, found in wanted.items() if found in reasons
         }
 
+    def wait_for_slots(self) -> None:
+        """Reserve the batch's share of the rate, and wait for it; look again after a long wait."""
+        now = self._tools.clock()
+        counts: Counter[Config] = Counter()
+        for key in self._open():
+            if self._may_leave(key, now):
+                counts[self._content(key).config] += 1
+        for config, count in counts.items():
+            self._slots[config] = self._tools.limiter.reserve(config, count)
+        wait = 0.0
+        for config, slot in self._slots.items():
+            if slot.stopped:
+                self._too_late[config] = POSTPONE_SECONDS
+            elif now + slot.starts_in > self._deadline:
+                self._too_late[config] = ceil(slot.starts_in)
+            else:
+                wait = max(wait, slot.starts_in)
+        if wait > 0:
+            self._tools.sleep(wait)
+        if wait > STALE_SECONDS:
+            self._campaigns.clear()
+            self.look_up()
+
     def claim_sendable(self) -> None:
         """Render every mail that may leave, then claim their rows in one transaction."""
         now = self._tools.clock()
@@ -175,13 +250,55 @@ class _Batch:
                 self._finish(key, after.state, reason=after.reason)
 
     def send_claimed(self) -> None:
-        """Send what was claimed, one call for each way of sending."""
+        """Send what was claimed, each way of sending by itself."""
         by_config: dict[Config, list[Key]] = {}
         for key in self._open():
             by_config.setdefault(self._mails[key].config, []).append(key)
         for config, keys in by_config.items():
-            found = self._tools.mailer.send(config, [self._mails[key] for key in keys])
-            self._outcomes.update(zip(keys, found, strict=True))
+            self._send(config, keys, self._slots.get(config, Slot()))
+
+    def _send(self, config: Config, keys: list[Key], slot: Slot) -> None:
+        """Send at the slot's rate; what is refused for the rate is sent again in a new slot."""
+        tools, left = self._tools, deque(keys)
+        refused: list[Key] = []
+        while left:
+            group = [left.popleft() for _ in range(group_size(slot.rate, len(left)))]
+            found = tools.mailer.send(config, [self._mails[key] for key in group])
+            self._outcomes.update(zip(group, found, strict=True))
+            throttled = [key for key in group if self._outcomes[key].throttled]
+            tools.limiter.report(config, sent=len(group) - len(throttled), throttled=len(throttled))
+            refused += throttled
+            if any(outcome.fate is Fate.STOP for outcome in found):
+                self._withhold(left, "campaign_stopped")
+                return
+            if left:
+                pause = len(group) / slot.rate
+            elif refused:
+                slot = tools.limiter.reserve(config, len(refused))
+                left, refused, pause = deque(refused), [], max(slot.starts_in, PAUSE_SECONDS)
+            else:
+                return
+            if slot.stopped or tools.clock() + pause > self._deadline:
+                self._withhold(left, "out_of_time")
+                return
+            tools.sleep(pause)
+            left = self._still_running(left)
+
+    def _still_running(self, keys: Iterable[Key]) -> deque[Key]:
+        """Return what may still be sent, and withhold what a pause has overtaken."""
+        running: deque[Key] = deque()
+        for key in keys:
+            campaign = self._tools.campaigns.load(key[0])
+            if campaign is not None and campaign.may_send():
+                running.append(key)
+            else:
+                self._withhold([key], "campaign_stopped")
+        return running
+
+    def _withhold(self, keys: Iterable[Key], reason: str) -> None:
+        """Give up a claim without a send: certainly not sent, and no try is burned."""
+        for key in keys:
+            self._outcomes[key] = Outcome(fate=Fate.LATER, reason=reason, throttled=True)
 
     def record_outcomes(self) -> None:
         """Write what became of every send, in one transaction; stop campaigns that must stop."""
@@ -200,7 +317,8 @@ class _Batch:
             self._tools.campaigns.pause(campaign_id, reason)
         for key in planned:
             if key not in self._done:
-                self._finish_recorded(key, now)
+                row = self._rows[key]
+                self._finish(key, row.state, reason=row.reason)
 
     def receipts(self) -> list[Receipt]:
         """Return a receipt for each message."""
@@ -223,7 +341,7 @@ class _Batch:
         campaign = self._tools.campaigns.load(campaign_id)
         if campaign is None:
             if message.content is None:
-                self._return(key, "unknown_campaign", after_seconds=0)
+                self._return(key, "unknown_campaign")
                 return
             campaign = self._tools.campaigns.adopt(
                 Campaign(
@@ -244,8 +362,30 @@ class _Batch:
             self._tools.campaigns.keep_content(key[0], message.content)
         now = self._tools.clock()
         return Row(
-            campaign_id=key[0], rid=key[1], contact=message.contact, content=own, created_at=now
+            campaign_id=key[0],
+            rid=key[1],
+            contact=message.contact,
+            content=own,
+            due=now + ENQUEUE_GRACE_SECONDS,
+            created_at=now,
         )
+
+    def _may_leave(self, key: Key, now: int) -> bool:
+        return (
+            judge(self._rows[key], now) is Verdict.SEND
+            and key not in self._suppressed
+            and self._campaigns[key[0]].may_send()
+        )
+
+    def _content(self, key: Key) -> Content:
+        """Return the content of a row: the campaign's, or one that its message brought."""
+        row, campaign = self._rows[key], self._campaigns[key[0]]
+        if not row.content:
+            return campaign.content
+        own = self._messages[key].content
+        if own is not None and own.digest() == row.content:
+            return own
+        return self._tools.campaigns.content(campaign.id, row.content)
 
     def _plan(self, key: Key, now: int) -> Transition | None:
         """Return the write that comes before a send, or finish the message without one."""
@@ -256,37 +396,45 @@ class _Batch:
         if verdict is Verdict.DONE:
             self._finish(key, "already_" + row.state, reason=row.reason)
         elif verdict is Verdict.WAIT:
-            wait = max(row.lease, row.due) - now + LEASE_GRACE_SECONDS
-            self._return(key, "busy_" + row.state, after_seconds=wait)
+            self._finish(key, "busy_" + row.state, reason=row.reason)
         elif key in self._suppressed:
             return suppressed(row, reason=self._suppressed[key], now=now)
+        elif campaign.status is Status.CANCELLED:
+            return cancel(row, now=now)
         elif not campaign.may_send():
             self._finish(key, "campaign_" + campaign.status, reason=campaign.reason)
         else:
-            return self._prepare(key, row, campaign, now)
+            return self._plan_send(key, row, now)
         return None
 
-    def _prepare(self, key: Key, row: Row, campaign: Campaign, now: int) -> Transition:
-        content = campaign.content
-        if row.content:
-            content = self._messages[key].content or self._tools.campaigns.content(
-                campaign.id, row.content
-            )
+    def _plan_send(self, key: Key, row: Row, now: int) -> Transition:
+        content = self._content(key)
+        if content.config in self._too_late:
+            return postpone(row, until=now + self._too_late[content.config], now=now)
         try:
-            rendered = compile_content(content).render(row.contact.template_fields())
-            mail = Mail(
-                config=content.config,
-                to=row.contact.email,
-                rendered=rendered,
-                campaign_id=campaign.id,
-                rid=row.rid,
-                attempt=row.attempt + 1,
-            )
-            check_headers(mail)
+            self._mails[key] = self._mail(key, row, content)
         except (InvalidTemplate, UnsafeHeader) as error:
             return fail(row, reason=f"cannot be rendered: {error}", now=now)
-        self._mails[key] = mail
         return claim(row, owner=self._owner, lease=now + self._lease_seconds, now=now)
+
+    def _mail(self, key: Key, row: Row, content: Content) -> Mail:
+        fields, links, link = row.contact.template_fields(), self._tools.links, ""
+        if links is not None:
+            link = fields["unsubscribe_url"] = links.unsubscribe_url(row.campaign_id, row.rid)
+        rendered = compile_content(content).render(fields)
+        # without an address of the API, plain messages of the queue leave as they are
+        to_many = bool(link or self._campaigns[key[0]].list_id)
+        mail = Mail(
+            config=content.config,
+            to=row.contact.email,
+            rendered=rendered,
+            campaign_id=row.campaign_id,
+            rid=row.rid,
+            attempt=row.attempt + 1,
+            headers=list_headers(content.config, link) if to_many else (),
+        )
+        check_headers(mail)
+        return mail
 
     def _apply(self, planned: Mapping[Key, Transition]) -> None:
         if not planned:
@@ -296,27 +444,14 @@ class _Batch:
             if stands:
                 self._rows[key] = step.after
             else:
-                # another worker was first; if it dies, this message must still be there
-                wait = self._lease_seconds + LEASE_GRACE_SECONDS
-                self._return(key, "overtaken", after_seconds=wait)
-
-    def _finish_recorded(self, key: Key, now: int) -> None:
-        row = self._rows[key]
-        if row.state is State.RETRY and self._outcomes[key].fate is not Fate.STOP:
-            wait = max(1, row.due - now)
-            self._return(key, row.state, reason=row.reason, after_seconds=wait)
-        else:
-            self._finish(key, row.state, reason=row.reason)
+                # another worker was first; if it dies, the sweep finds its lease
+                self._finish(key, "overtaken")
 
     def _finish(self, key: Key, event: str, *, reason: str = "") -> None:
         self._done[key] = self._receipt(key, event, reason)
 
-    def _return(self, key: Key, event: str, *, reason: str = "", after_seconds: int) -> None:
-        self._done[key] = replace(
-            self._receipt(key, event, reason),
-            handling=Handling.RETURN,
-            after_seconds=min(after_seconds, MAX_VISIBILITY_SECONDS),
-        )
+    def _return(self, key: Key, event: str, *, reason: str = "") -> None:
+        self._done[key] = replace(self._receipt(key, event, reason), handling=Handling.RETURN)
 
     def _receipt(self, key: Key, event: str, reason: str) -> Receipt:
         row = self._rows.get(key)

@@ -1,47 +1,77 @@
-"""Fan a campaign out: a plan becomes chunks, a chunk becomes rows and then messages.
+"""Fan a campaign out: check every row, then put rows, then queue messages.
+
+A start is a plan to check: each chunk of the list is rendered, and the first row that cannot be
+refuses the campaign by its line, before anybody is mailed. Once every chunk is checked, a plan to
+send follows: a chunk becomes rows of the ledger and then messages.
 
 Every step may be done twice: rows are created only where none stands, messages are absorbed by
 the claim, and a chunk is counted in once. A plan of many chunks is split into plans of fewer, so
-that no message chain is longer than three (Lambda cuts chains after 16 hops).
+that no message chain is longer than five (Lambda cuts chains after 16 hops).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from sendmill.campaign import Campaign, Status
 from sendmill.contact import recipient_id
 from sendmill.contact_list import Accepted
-from sendmill.errors import InvalidMessage, NotFound
-from sendmill.ledger import ENQUEUE_GRACE_SECONDS, SHARDS, Row, State, Verdict, judge
+from sendmill.errors import InvalidMessage, InvalidTemplate, NotFound
+from sendmill.ledger import (
+    ENQUEUE_GRACE_SECONDS,
+    SHARDS,
+    Row,
+    State,
+    Transition,
+    Verdict,
+    cancel,
+    give_up,
+    judge,
+    reopen,
+    try_again,
+)
 from sendmill.message import Message, message_body
+from sendmill.template import compile_content
 
 # Recipients in a chunk: one part of a list, one invocation of a few seconds.
 CHUNK_SIZE = 500
 # Chunks that one invocation plans itself; more are handed on as smaller plans.
 PLAN_WIDTH = 100
 
+# What the worker adds to every contact; stand-ins while rows are only checked.
+WORKER_FIELDS = {"unsubscribe_url": "https://example.com/unsubscribe"}
+
 
 class Op(StrEnum):
     """What a message on the dispatch queue asks for."""
 
+    START = "start"
+    CHECK_PLAN = "check_plan"
+    CHECK = "check"
     PLAN = "plan"
     CHUNK = "chunk"
     REQUEUE = "requeue"
+    RETRY_FAILED = "retry_failed"
+    RESOLVE = "resolve"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One piece of dispatch work: chunks ``first`` to ``last`` (exclusive), or a shard."""
+    """One piece of dispatch work: chunks ``first`` to ``last`` (exclusive), or a shard.
+
+    ``argument`` narrows it: the reason of the failures to retry, or what to make of the unknown.
+    """
 
     op: Op
     campaign_id: str
     first: int = 0
     last: int = 0
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +91,9 @@ class Rows(Protocol):
     def in_shard(self, campaign_id: str, shard: int) -> Iterator[Row]:
         """Yield every row of one partition of a campaign."""
 
+    def apply(self, transitions: Sequence[Transition], *, owner: str) -> Sequence[bool]:
+        """Write what still can be; say for each whether it stands."""
+
 
 class CampaignBook(Protocol):
     """Keep the campaigns and their chunks."""
@@ -71,10 +104,15 @@ class CampaignBook(Protocol):
     def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
         """Create the chunks that do not stand yet."""
 
+    def check_chunk(self, campaign_id: str, chunk: int) -> None:
+        """Mark a chunk as checked and count it, once."""
+
     def finish_chunk(self, campaign_id: str, chunk: int, *, rows: int, duplicates: int) -> None:
         """Mark a chunk as done and count it in, once."""
 
-    def set_status(self, campaign_id: str, status: Status, *, expected: set[Status]) -> bool:
+    def set_status(
+        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+    ) -> bool:
         """Change the status if it is one of the expected ones; tell whether it was."""
 
 
@@ -97,7 +135,11 @@ class Queues(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """Hold what dispatch needs; built once for each function."""
+    """Hold what dispatch needs; built once for each function.
+
+    ``drain_seconds`` says how long so many mails take at the account's rate: no sweep looks for a
+    recipient before his turn. ``extra_fields`` stand for what the worker adds to every template.
+    """
 
     rows: Rows
     book: CampaignBook
@@ -105,6 +147,8 @@ class Dispatcher:
     queues: Queues
     hash_key: bytes
     clock: Callable[[], int]
+    drain_seconds: Callable[[int], int] = lambda mails: 0
+    extra_fields: Mapping[str, str] = field(default_factory=dict)
 
     def do(self, job: Job) -> dict[str, int]:
         """Do one job; safe to do again. Returns counts for the log line.
@@ -114,29 +158,79 @@ class Dispatcher:
         campaign = self.book.get(job.campaign_id)
         if campaign is None:
             raise NotFound(f"campaign {job.campaign_id} does not exist")
-        if job.op is Op.PLAN:
+        if job.op is Op.START:
+            return self._start_on_time(campaign)
+        if job.op in (Op.CHECK_PLAN, Op.PLAN):
             return self._plan(campaign, job)
+        if job.op is Op.CHECK:
+            return self._check(campaign, job.first)
         if job.op is Op.CHUNK:
             return self._chunk(campaign, job.first)
-        return self._requeue(campaign, job.first)
+        if job.op is Op.REQUEUE:
+            return self._requeue(campaign, job.first)
+        return self._change_shard(campaign, job)
+
+    def _start_on_time(self, campaign: Campaign) -> dict[str, int]:
+        """Start a scheduled campaign, unless its time has long passed or it was changed since."""
+        now = self.clock()
+        if campaign.status is Status.SCHEDULED and now >= campaign.start_at:
+            if campaign.start_by and now > campaign.start_by:
+                self._refuse_late(campaign, now)
+                return {"started": 0}
+            # before the checks are queued: they look at the status
+            self.book.set_status(campaign.id, Status.PLANNING, expected={Status.SCHEDULED})
+        elif campaign.status is not Status.PLANNING or not campaign.start_at:
+            return {"started": 0}
+        self.queues.send_jobs([job_body(check_plan_of(campaign))])
+        return {"started": 1}
+
+    def _refuse_late(self, campaign: Campaign, now: int) -> None:
+        late = now - campaign.start_at
+        reason = f"its time passed {late} s ago: start it by hand, or schedule it anew"
+        self.book.set_status(
+            campaign.id, Status.REFUSED, expected={Status.SCHEDULED}, reason=reason
+        )
 
     def _plan(self, campaign: Campaign, job: Job) -> dict[str, int]:
-        if job.last - job.first > PLAN_WIDTH:
-            jobs = [
-                Job(op=Op.PLAN, campaign_id=campaign.id, first=at, last=min(at + step, job.last))
-                for step in [_step(job.last - job.first)]
-                for at in range(job.first, job.last, step)
-            ]
+        """Hand a plan on, as smaller plans or as one job for each chunk."""
+        each = Op.CHECK if job.op is Op.CHECK_PLAN else Op.CHUNK
+        width = job.last - job.first
+        if width > PLAN_WIDTH:
+            step = max(PLAN_WIDTH, -(-width // PLAN_WIDTH))
+            starts = range(job.first, job.last, step)
+            jobs = [replace(job, first=at, last=min(at + step, job.last)) for at in starts]
         else:
             self.book.add_chunks(campaign.id, job.first, job.last)
-            jobs = [
-                Job(op=Op.CHUNK, campaign_id=campaign.id, first=chunk, last=chunk + 1)
-                for chunk in range(job.first, job.last)
-            ]
+            chunks = range(job.first, job.last)
+            jobs = [replace(job, op=each, first=chunk, last=chunk + 1) for chunk in chunks]
         self.queues.send_jobs([job_body(child) for child in jobs])
-        # what the plan holds is on its way: from here on workers may send
-        self.book.set_status(campaign.id, Status.RUNNING, expected={Status.PLANNING})
         return {"jobs": len(jobs)}
+
+    def _check(self, campaign: Campaign, chunk: int) -> dict[str, int]:
+        """Render every contact of a chunk; the last chunk to be checked starts the sending."""
+        if campaign.status is Status.RUNNING and not campaign.chunks_done:
+            self._send_when_checked(campaign.id)
+        if campaign.status is not Status.PLANNING:
+            return {"checked": 0}
+        contacts = self.lists.read_part(campaign.list_id, chunk)
+        fault = first_fault(campaign, contacts, self.extra_fields)
+        if fault:
+            self.book.set_status(
+                campaign.id, Status.REFUSED, expected={Status.PLANNING}, reason=fault
+            )
+            return {"checked": 0}
+        self.book.check_chunk(campaign.id, chunk)
+        self._send_when_checked(campaign.id)
+        return {"checked": len(contacts)}
+
+    def _send_when_checked(self, campaign_id: str) -> None:
+        campaign = self.book.get(campaign_id)
+        if campaign is None or campaign.chunks_checked < campaign.chunks:
+            return
+        # before the plan is queued: workers look at the status. A crash in between is made good
+        # by the check that comes again, or by the sweep
+        self.book.set_status(campaign.id, Status.RUNNING, expected={Status.PLANNING})
+        self.queues.send_jobs([job_body(plan_of(campaign))])
 
     def _chunk(self, campaign: Campaign, chunk: int) -> dict[str, int]:
         now = self.clock()
@@ -148,6 +242,24 @@ class Dispatcher:
         ours = sum(put.ours for put in stand)
         self.book.finish_chunk(campaign.id, chunk, rows=ours, duplicates=len(stand) - ours)
         return {"rows": len(stand), "enqueued": len(fresh)}
+
+    def _change_shard(self, campaign: Campaign, job: Job) -> dict[str, int]:
+        """Retry the failed, settle the unknown or cancel who waits; queue who may go."""
+        now, changed = self.clock(), 0
+        page: list[Row] = []
+        for row in self.rows.in_shard(campaign.id, job.first):
+            if wanted_change(row, job) is not None:
+                page.append(row)
+            if len(page) == CHUNK_SIZE:
+                changed, page = changed + self._change(campaign.id, page, job, now), []
+        return {"changed": changed + self._change(campaign.id, page, job, now)}
+
+    def _change(self, campaign_id: str, rows: Sequence[Row], job: Job, now: int) -> int:
+        steps = [step for row in rows if (step := change_of(row, job, now)) is not None]
+        stands = self.rows.apply(steps, owner=f"{job.op}#{job.first}")
+        done = [step.after for step, stood in zip(steps, stands, strict=True) if stood]
+        self._enqueue(campaign_id, [row for row in done if row.state is State.RETRY])
+        return len(done)
 
     def _requeue(self, campaign: Campaign, shard: int) -> dict[str, int]:
         now = self.clock()
@@ -168,7 +280,7 @@ class Dispatcher:
             contact=accepted.contact,
             chunk=chunk,
             line=accepted.line,
-            due=now + ENQUEUE_GRACE_SECONDS,
+            due=now + ENQUEUE_GRACE_SECONDS + self.drain_seconds((chunk + 1) * CHUNK_SIZE),
             created_at=now,
             updated_at=now,
         )
@@ -180,15 +292,62 @@ class Dispatcher:
         self.queues.send_mails(bodies, group=campaign_id)
 
 
+def first_fault(
+    campaign: Campaign, contacts: Sequence[Accepted], extra_fields: Mapping[str, str]
+) -> str:
+    """Return why the first contact that cannot be rendered cannot, by line; or nothing."""
+    try:
+        compiled = compile_content(campaign.content)
+    except InvalidTemplate as error:
+        return str(error)
+    for accepted in contacts:
+        try:
+            compiled.render({**extra_fields, **accepted.contact.template_fields()})
+        except InvalidTemplate as error:
+            return f"line {accepted.line} of the list: {error}"
+    return ""
+
+
+def wanted_change(row: Row, job: Job) -> State | None:
+    """Return the state a job wants a row in, or None for rows that it leaves alone."""
+    if job.op is Op.RETRY_FAILED:
+        matches = row.state is State.FAILED and row.reason.startswith(job.argument)
+        return State.RETRY if matches else None
+    if job.op is Op.RESOLVE and row.state is State.UNKNOWN:
+        return State.RETRY if job.argument == "resend" else State.FAILED
+    if job.op is Op.CANCEL and row.state in (State.PENDING, State.RETRY):
+        return State.CANCELLED
+    return None
+
+
+def change_of(row: Row, job: Job, now: int) -> Transition | None:
+    """Return the write that a job wants for a row, or None."""
+    wanted = wanted_change(row, job)
+    if wanted is None:
+        return None
+    if wanted is State.CANCELLED:
+        return cancel(row, now=now)
+    if row.state is State.FAILED:
+        return reopen(row, now=now)
+    if wanted is State.RETRY:
+        return try_again(row, reason="resent by a person", now=now)
+    return give_up(row, reason="given up by a person", now=now)
+
+
+def check_plan_of(campaign: Campaign) -> Job:
+    """Return the job that checks a whole campaign, and then sends it."""
+    return Job(op=Op.CHECK_PLAN, campaign_id=campaign.id, first=0, last=campaign.chunks)
+
+
 def plan_of(campaign: Campaign) -> Job:
-    """Return the job that dispatches a whole campaign."""
+    """Return the job that puts a whole, checked campaign on the queue."""
     return Job(op=Op.PLAN, campaign_id=campaign.id, first=0, last=campaign.chunks)
 
 
-def requeue_of(campaign_id: str) -> list[Job]:
-    """Return the jobs that put every recipient who still waits on the queue again."""
+def shard_jobs(op: Op, campaign_id: str, argument: str = "") -> list[Job]:
+    """Return one job for each partition of a campaign's recipients."""
     return [
-        Job(op=Op.REQUEUE, campaign_id=campaign_id, first=shard, last=shard + 1)
+        Job(op=op, campaign_id=campaign_id, first=shard, last=shard + 1, argument=argument)
         for shard in range(SHARDS)
     ]
 
@@ -196,7 +355,13 @@ def requeue_of(campaign_id: str) -> list[Job]:
 def job_body(job: Job) -> str:
     """Return the body of a job on the dispatch queue."""
     return json.dumps(
-        {"op": job.op, "campaign_id": job.campaign_id, "first": job.first, "last": job.last},
+        {
+            "op": job.op,
+            "campaign_id": job.campaign_id,
+            "first": job.first,
+            "last": job.last,
+            "argument": job.argument,
+        },
         separators=(",", ":"),
     )
 
@@ -210,11 +375,7 @@ def parse_job(body: str) -> Job:
             campaign_id=str(raw["campaign_id"]),
             first=int(raw["first"]),
             last=int(raw["last"]),
+            argument=str(raw.get("argument", "")),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidMessage(f"body must be a dispatch job ({error!r})") from error
-
-
-def _step(width: int) -> int:
-    """Return how many chunks each smaller plan holds, so that one level is enough for 10,000."""
-    return max(PLAN_WIDTH, -(-width // PLAN_WIDTH))

@@ -6,9 +6,13 @@ The store turns it into one conditional write; nothing else ever changes a row.
 ::
 
     pending ──> sending ──> accepted | failed | retry | unknown
-    retry   ──> sending
+    retry   ──> sending | accepted (by the provider's event)
     pending | retry ──> suppressed | cancelled | failed
-    unknown ──> accepted | retry | failed
+    unknown ──> accepted (by the provider's event) | retry | failed
+    failed  ──> retry (a person asks for it)
+
+An accepted row carries the news of its delivery, which only ever advances: sent, delayed,
+delivered, bounced, complained.
 
 A claim is written before the send and names owner and attempt; every later write is fenced by
 both. Reasoning, crash points and invariants: docs/ledger.md.
@@ -52,13 +56,32 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class News(StrEnum):
+    """What the provider's events have said of an accepted mail, in the order they advance."""
+
+    NONE = ""
+    SENT = "sent"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+# Events come late, twice and out of order: a mail's news only ever moves to the right.
+NEWS_ORDER = tuple(News)
+# The news that campaigns count; they are counters beside the states, not states.
+COUNTED_NEWS = frozenset({News.DELIVERED, News.BOUNCED, News.COMPLAINED})
+
 FINAL = frozenset({State.ACCEPTED, State.FAILED, State.SUPPRESSED, State.CANCELLED})
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.PENDING: frozenset({State.SENDING, State.SUPPRESSED, State.CANCELLED, State.FAILED}),
     State.SENDING: frozenset({State.ACCEPTED, State.FAILED, State.RETRY, State.UNKNOWN}),
-    State.RETRY: frozenset({State.SENDING, State.SUPPRESSED, State.CANCELLED, State.FAILED}),
+    State.RETRY: frozenset(
+        {State.SENDING, State.SUPPRESSED, State.CANCELLED, State.FAILED, State.ACCEPTED}
+    ),
     State.UNKNOWN: frozenset({State.ACCEPTED, State.RETRY, State.FAILED}),
+    State.FAILED: frozenset({State.RETRY}),
 }
 
 
@@ -78,6 +101,7 @@ class Row:
     Times are seconds since 1970. ``attempt`` counts claims and fences writes; ``tries`` counts
     definite refusals, which throttling does not add to. ``content`` names another content than
     the campaign's, ``chunk`` the part of the list the row came from (-1: from a message).
+    ``attempted_at`` is when the last claim was made; ``news`` what events said of the mail.
     """
 
     campaign_id: str
@@ -94,6 +118,8 @@ class Row:
     line: int = 0
     reason: str = ""
     message_id: str = ""
+    news: News = News.NONE
+    attempted_at: int = 0
     created_at: int = 0
     updated_at: int = 0
 
@@ -107,13 +133,13 @@ class Row:
 class Transition:
     """Hold one conditional write: the row as it must stand, and as it will.
 
-    It applies only while state, attempt and owner are still those of ``before``.
-    ``counts`` are the campaign's counters that move in the same transaction.
+    It applies only while state, attempt, owner and news are still those of ``before``.
+    ``counts`` are the campaign's counters, states and news, that move in the same transaction.
     """
 
     before: Row
     after: Row
-    counts: Mapping[State, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def shard_of(rid: str) -> int:
@@ -130,8 +156,8 @@ def transition(before: Row, state: State, *, now: int, **changes: object) -> Tra
         raise IllegalTransition(f"{before.state} must not become {state} (recipient {before.rid})")
     after = replace(before, state=state, updated_at=now, **changes)  # type: ignore[arg-type]
     # pending is what is left of the total: it has no counter of its own
-    counts: dict[State, int] = {
-        name: change
+    counts: dict[str, int] = {
+        str(name): change
         for name, change in ((before.state, -1), (state, 1))
         if name is not State.PENDING
     }
@@ -155,7 +181,14 @@ def claim(row: Row, *, owner: str, lease: int, now: int) -> Transition:
     ``owner`` is unique for each invocation; ``lease`` is when the claim may be taken as lost.
     """
     return transition(
-        row, State.SENDING, now=now, owner=owner, attempt=row.attempt + 1, lease=lease, reason=""
+        row,
+        State.SENDING,
+        now=now,
+        owner=owner,
+        attempt=row.attempt + 1,
+        attempted_at=now,
+        lease=lease,
+        reason="",
     )
 
 
@@ -205,6 +238,69 @@ def suppress(row: Row, *, reason: str, now: int) -> Transition:
 def fail(row: Row, *, reason: str, now: int) -> Transition:
     """Return the write for a recipient for whom no mail can be made."""
     return transition(row, State.FAILED, now=now, reason=reason[:MAX_REASON_CHARS], due=0)
+
+
+def cancel(row: Row, *, now: int) -> Transition:
+    """Return the write for a recipient whose campaign was cancelled before it was sent to."""
+    return transition(row, State.CANCELLED, now=now, due=0)
+
+
+def give_up(row: Row, *, reason: str, now: int) -> Transition:
+    """Return the write by which an operator, or a deadline, ends the wait for a recipient."""
+    return transition(row, State.FAILED, now=now, reason=reason, due=0)
+
+
+def try_again(row: Row, *, reason: str, now: int) -> Transition:
+    """Return the write that lets an unknown recipient be mailed once more."""
+    return transition(row, State.RETRY, now=now, reason=reason, due=now)
+
+
+def reopen(row: Row, *, now: int) -> Transition:
+    """Return the write by which a person lets a failed recipient be tried again."""
+    return transition(row, State.RETRY, now=now, reason="", tries=0, due=now)
+
+
+def postpone(row: Row, *, until: int, now: int) -> Transition:
+    """Return the write that lets a recipient who waits be looked at again only later."""
+    return Transition(before=row, after=replace(row, due=until, updated_at=now))
+
+
+def hear(
+    row: Row, news: News, *, attempt: int, message_id: str, now: int, reason: str = ""
+) -> Transition | None:
+    """Return the write for an event of the provider about this row, or None if it says nothing new.
+
+    Any event proves that the provider took the mail: a row that is still being sent, unknown or
+    waiting for another try becomes accepted. Events of an attempt the row has not made, and of
+    rows that were never sent, say nothing. ``reason`` says why a mail bounced or waits.
+    """
+    if attempt > row.attempt or row.state in (State.PENDING, State.SUPPRESSED, State.CANCELLED):
+        return None
+    advanced = NEWS_ORDER.index(news) > NEWS_ORDER.index(row.news)
+    if row.state is State.ACCEPTED:
+        if not advanced:
+            return None
+        after = replace(row, news=news, reason=reason, updated_at=now)
+        return Transition(before=row, after=after, counts=_news_counts(row.news, news))
+    if row.state is State.FAILED:
+        return None
+    step = transition(
+        row,
+        State.ACCEPTED,
+        now=now,
+        message_id=message_id or row.message_id,
+        news=news if advanced else row.news,
+        reason=reason,
+        due=0,
+    )
+    return replace(step, counts={**step.counts, **_news_counts(row.news, news)})
+
+
+def _news_counts(old: News, new: News) -> dict[str, int]:
+    counts = {str(old): -1} if old in COUNTED_NEWS else {}
+    if new in COUNTED_NEWS:
+        counts[str(new)] = 1
+    return counts
 
 
 def contact_text(contact: Contact) -> str:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sendmill.campaign import (
+    STARTABLE,
     Campaign,
-    Progress,
     Status,
+    UnknownPolicy,
     check_name,
     content_from_mapping,
-    progress,
 )
 from sendmill.contact_list import (
     Accepted,
@@ -26,9 +26,10 @@ from sendmill.contact_list import (
     in_parts,
     read_contacts,
 )
-from sendmill.dispatch import CHUNK_SIZE, job_body, plan_of, requeue_of
+from sendmill.dispatch import CHUNK_SIZE, Job, Op, check_plan_of, job_body, plan_of, shard_jobs
 from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, StateConflict
 from sendmill.ledger import Row, State
+from sendmill.progress import Progress, progress
 from sendmill.template import compile_content
 
 
@@ -51,6 +52,11 @@ class CampaignShelf(Protocol):
         self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
     ) -> bool: ...
     def counters(self, campaign_id: str) -> Mapping[str, int]: ...
+    def uncheck(self, campaign_id: str) -> None: ...
+    def activate(self, campaign_id: str) -> None: ...
+    def schedule(
+        self, campaign_id: str, *, start_at: int, start_by: int, expected: set[Status]
+    ) -> bool: ...
 
 
 class RowShelf(Protocol):
@@ -67,6 +73,16 @@ class JobQueue(Protocol):
     def send_jobs(self, bodies: Sequence[str]) -> None: ...
 
 
+class Timer(Protocol):
+    """Put a job on the dispatch queue at a time."""
+
+    def at(self, when: int, name: str, body: str) -> None: ...
+
+
+# The scheduler works by the minute.
+MIN_LATE_SECONDS = 120
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
     """Hold what people's requests need; built once for the API function."""
@@ -75,6 +91,7 @@ class Office:
     campaigns: CampaignShelf
     rows: RowShelf
     queue: JobQueue
+    timer: Timer
     clock: Callable[[], int]
     new_id: Callable[[str], str]
     default_from: str = ""
@@ -152,6 +169,7 @@ class Office:
             invalid=contacts.invalid,
             duplicates=contacts.duplicates,
             chunks=contacts.parts,
+            unknown_policy=_policy(raw.get("unknown_policy") or UnknownPolicy.AUTO),
             created_by=created_by,
         )
         self.campaigns.add(campaign)
@@ -169,27 +187,54 @@ class Office:
         return progress(campaign, self.campaigns.counters(campaign.id))
 
     def start(self, campaign_id: str) -> Campaign:
-        """Start a draft; calling again while it is planned or running changes nothing.
+        """Start a campaign; calling again while it is planned or running changes nothing.
 
+        Every row is rendered before the first mail leaves; one that cannot be refuses the campaign
+        (status ``refused``, the reason names the line), and it may be started again once mended.
         Raises StateConflict when the campaign is paused, cancelled or over.
         """
-        self.campaign(campaign_id)
-        self.campaigns.set_status(campaign_id, Status.PLANNING, expected={Status.DRAFT})
+        found = self.campaign(campaign_id)
+        if found.status is Status.REFUSED:
+            self.campaigns.uncheck(campaign_id)
+        self.campaigns.activate(campaign_id)
+        self.campaigns.set_status(campaign_id, Status.PLANNING, expected=set(STARTABLE))
         campaign = self.campaign(campaign_id)
         if campaign.status is Status.PLANNING:
             # also for a second call: the first may have died before the job was queued
-            self.queue.send_jobs([job_body(plan_of(campaign))])
+            self._send([job_body(check_plan_of(campaign))])
         elif campaign.status is not Status.RUNNING:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
+        return campaign
+
+    def schedule(self, campaign_id: str, *, start_at: int, max_late_seconds: int) -> Campaign:
+        """Start a campaign later, but not later than ``max_late_seconds`` after its time.
+
+        Raises InvalidCampaign for a time in the past, StateConflict if it was started before.
+        """
+        now = self.clock()
+        if start_at <= now:
+            raise InvalidCampaign(f"start_at must be in the future (got {start_at}, now {now})")
+        if max_late_seconds < MIN_LATE_SECONDS:
+            raise InvalidCampaign(
+                f"max_late_seconds must be at least {MIN_LATE_SECONDS} (got {max_late_seconds})"
+            )
+        scheduled = self.campaigns.schedule(
+            self.campaign(campaign_id).id,
+            start_at=start_at,
+            start_by=start_at + max_late_seconds,
+            expected=set(STARTABLE),
+        )
+        campaign = self.campaign(campaign_id)
+        if not scheduled:
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
+        self.campaigns.activate(campaign_id)
+        self.timer.at(start_at, campaign_id, job_body(Job(op=Op.START, campaign_id=campaign_id)))
         return campaign
 
     def pause(self, campaign_id: str, *, reason: str = "paused by a person") -> Campaign:
         """Stop sending; recipients who wait go on waiting. Pausing twice changes nothing."""
         self.campaigns.set_status(
-            campaign_id,
-            Status.PAUSED,
-            expected={Status.PLANNING, Status.RUNNING},
-            reason=reason,
+            campaign_id, Status.PAUSED, expected={Status.RUNNING}, reason=reason
         )
         campaign = self.campaign(campaign_id)
         if campaign.status is not Status.PAUSED:
@@ -202,11 +247,55 @@ class Office:
         campaign = self.campaign(campaign_id)
         if campaign.status is not Status.RUNNING:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not paused")
-        jobs = requeue_of(campaign.id)
+        jobs = shard_jobs(Op.REQUEUE, campaign.id)
         if campaign.chunks_done < campaign.chunks:
             jobs = [plan_of(campaign), *jobs]
-        self.queue.send_jobs([job_body(job) for job in jobs])
+        self._send([job_body(job) for job in jobs])
         return campaign
+
+    def cancel(self, campaign_id: str) -> Campaign:
+        """End a campaign: nobody who still waits is mailed. Cancelling twice changes nothing."""
+        self.campaign(campaign_id)
+        # a schedule that still fires finds the campaign cancelled, and does nothing
+        self.campaigns.set_status(
+            campaign_id,
+            Status.CANCELLED,
+            expected=set(STARTABLE) | {Status.PLANNING, Status.RUNNING, Status.PAUSED},
+            reason="cancelled by a person",
+        )
+        campaign = self.campaign(campaign_id)
+        if campaign.status is not Status.CANCELLED:
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}: it is over")
+        self.campaigns.activate(campaign_id)
+        self._send([job_body(job) for job in shard_jobs(Op.CANCEL, campaign_id)])
+        return campaign
+
+    def retry_failed(self, campaign_id: str, *, reason: str = "") -> Campaign:
+        """Try failed recipients again: all, or those whose reason starts with ``reason``."""
+        return self._reopen(campaign_id, Op.RETRY_FAILED, reason)
+
+    def resolve_unknown(self, campaign_id: str, *, how: str) -> Campaign:
+        """Settle unknown recipients by a person's word: ``resend`` (perhaps twice) or ``fail``.
+
+        Raises InvalidCampaign for another word.
+        """
+        if how not in ("resend", "fail"):
+            raise InvalidCampaign(f"how must be resend or fail (got {how!r})")
+        return self._reopen(campaign_id, Op.RESOLVE, how)
+
+    def _reopen(self, campaign_id: str, op: Op, argument: str) -> Campaign:
+        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
+        self.campaign(campaign_id)
+        self.campaigns.activate(campaign_id)
+        self.campaigns.set_status(campaign_id, Status.RUNNING, expected=over)
+        campaign = self.campaign(campaign_id)
+        if campaign.status not in (Status.RUNNING, Status.PAUSED):
+            raise StateConflict(f"campaign {campaign_id} is {campaign.status}: nothing to retry")
+        self._send([job_body(job) for job in shard_jobs(op, campaign_id, argument)])
+        return campaign
+
+    def _send(self, bodies: Sequence[str]) -> None:
+        self.queue.send_jobs(bodies)
 
     def recipients(
         self, campaign_id: str, *, state: str = "", cursor: str = "", limit: int = 100
@@ -222,6 +311,13 @@ class Office:
         return self.rows.page(
             campaign_id, state=State(state) if state else None, cursor=cursor, limit=limit
         )
+
+
+def _policy(value: object) -> UnknownPolicy:
+    if not isinstance(value, str) or value not in set(UnknownPolicy):
+        known = ", ".join(UnknownPolicy)
+        raise InvalidCampaign(f"unknown_policy must be one of {known} (got {value!r})")
+    return UnknownPolicy(str(value))
 
 
 def _accepted(rows: Iterable[Accepted | Rejected], rejected: list[Rejected]) -> Iterator[Accepted]:

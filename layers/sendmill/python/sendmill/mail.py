@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import formataddr, parseaddr
 from functools import lru_cache
@@ -19,12 +20,22 @@ from sendmill.errors import UnsafeHeader
 from sendmill.template import Rendered
 
 _BREAKS = re.compile(r"[\r\n\x00]")
+# RFC 5322 section 2.2: printable ASCII but for the colon; SES takes 126 characters.
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,126}\Z")
+# SES takes values of this many printable ASCII characters; SMTP lines end at 998.
+_HEADER_VALUE = re.compile(r"[ -~]{1,900}\Z")
+# Names the sender to Google's Postmaster Tools (5 to 15 characters, always the same).
+_FEEDBACK_SENDER = "sendmill"
+_NO_LABEL = re.compile(r"[^A-Za-z0-9.-]+")
 _MAX_ENCODED_WORD = 45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """Hold one mail to one recipient, and the ids by which its events come back."""
+    """Hold one mail to one recipient, and the ids by which its events come back.
+
+    ``headers`` come on top of what every mail has.
+    """
 
     config: Config
     to: str
@@ -32,6 +43,7 @@ class Mail:
     campaign_id: str
     rid: str
     attempt: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def check_header(name: str, value: str) -> str:
@@ -50,6 +62,33 @@ def check_headers(mail: Mail) -> None:
     check_header("To", mail.to)
     check_header("From", mail.config.from_email)
     check_header("Reply-To", mail.config.reply_to)
+    for name, value in mail.headers:
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            raise UnsafeHeader(f"{name!r:.130} must be one header of printable ASCII")
+        check_header(name, value)
+
+
+def list_headers(config: Config, unsubscribe_url: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers that tell mailbox providers of a mail to many.
+
+    One-click unsubscribe by RFC 8058 (where there is an address for it), the list by RFC 2919
+    (the sender's own address names it, so that filters hold over campaigns), and RFC 3834, which
+    keeps vacation notices away.
+    """
+    sender = parseaddr(config.from_email)[1]
+    label, _, domain = sender.rpartition("@")
+    headers = (
+        ("List-Id", f"<{_NO_LABEL.sub('-', label).strip('.-') or 'list'}.{domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("Precedence", "bulk"),
+    )
+    if not unsubscribe_url:
+        return headers
+    return (
+        ("List-Unsubscribe", f"<{unsubscribe_url}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        *headers,
+    )
 
 
 def mime_message(mail: Mail, *, date: str, domain: str) -> bytes:
@@ -68,9 +107,12 @@ def mime_message(mail: Mail, *, date: str, domain: str) -> bytes:
         f"Message-ID: <{mail.rid}.{mail.attempt}@{domain}>",
         "MIME-Version: 1.0",
         f"X-Sendmill-Campaign: {mail.campaign_id}",
+        # SES writes its own; there the campaign travels in a tag
+        f"Feedback-ID: {mail.campaign_id}:::{_FEEDBACK_SENDER}",
+        *(f"{name}: {value}" for name, value in mail.headers),
     ]
     if mail.config.reply_to:
-        headers.append(f"Reply-To: {mail.config.reply_to}")
+        headers.append(f"Reply-To: {sender_header(mail.config.reply_to)}")
     text = _part("text/plain", mail.rendered.text)
     if not mail.rendered.html:
         return ("\r\n".join(headers) + "\r\n" + text).encode("ascii")
@@ -82,7 +124,7 @@ def mime_message(mail: Mail, *, date: str, domain: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def sender_header(from_email: str) -> str:
-    """Return the From header: an address, or a name (encoded if need be) and an address."""
+    """Return a From or Reply-To: an address, or a name (encoded if need be) and an address."""
     name, address = parseaddr(from_email)
     return formataddr((name, address))
 
@@ -117,5 +159,5 @@ def _decoded(value: str) -> str:
             part.decode(charset or "latin-1", "replace") if isinstance(part, bytes) else part
             for part, charset in decode_header(value)
         )
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, HeaderParseError) as error:
         raise UnsafeHeader("a header holds an encoded word that cannot be decoded") from error

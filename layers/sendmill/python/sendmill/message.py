@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendmill.campaign import Content, check_campaign_id, check_name, content_from_mapping
-from sendmill.contact import Contact, contact_from_mapping
+from sendmill.contact import Contact, contact_from_mapping, redacted
 from sendmill.errors import InvalidCampaign, InvalidContact, InvalidMessage
 
 
@@ -40,7 +40,7 @@ def parse_message(body: str, *, default_from: str = "") -> Message:
         )
         name = check_name(raw.get("campaign_name") or campaign_id, field="campaign_name")
     except InvalidCampaign as error:
-        raise InvalidMessage(str(error)) from error
+        raise InvalidMessage(redacted(str(error))) from error
     return Message(
         campaign_id=campaign_id, contact=_contact(raw), campaign_name=name, content=content
     )
@@ -59,7 +59,7 @@ def message_body(message: Message) -> str:
 def _object(body: str) -> Mapping[str, Any]:
     try:
         raw = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidMessage(f"body must be JSON ({error})") from error
     if not isinstance(raw, dict):
         raise InvalidMessage(f"body must be a JSON object (got {type(raw).__name__})")

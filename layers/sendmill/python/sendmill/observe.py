@@ -7,18 +7,12 @@ logger; as a second fence the formatter replaces whatever looks like one, traceb
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-_ADDRESS = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
-
-
-def redacted(text: str) -> str:
-    """Return the text with every address replaced by ``[address]``."""
-    return _ADDRESS.sub("[address]", text)
+from sendmill.contact import redacted
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):

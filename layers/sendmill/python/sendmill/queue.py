@@ -63,6 +63,19 @@ class QueueClient:
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable(f"returning a message: {type(error).__name__}") from error
 
+    def mails_waiting(self) -> int:
+        """Return how many messages are on the e-mail queue, seen or not."""
+        return self.waiting(self._email_url)
+
+    def waiting(self, url: str) -> int:
+        """Return how many messages are on a queue, seen or not; raises QueueUnavailable."""
+        names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        try:
+            answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        except (ClientError, BotoCoreError) as error:
+            raise QueueUnavailable(f"asking a queue: {type(error).__name__}") from error
+        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
     def _send_all(self, url: str, bodies: Sequence[str], *, group: str) -> None:
         batches = _batches(bodies)
         if len(batches) < 2:

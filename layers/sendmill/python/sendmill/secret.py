@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sendmill.errors import InvalidSettings, SecretUnavailable
+from sendmill.unsubscribe import Keyring, keyring_from
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -83,6 +84,10 @@ class SecretStore:
             raise InvalidSettings(f"secret {name} must hold 'hash' of at least 32 characters")
         return value.encode()
 
+    def keyring(self, name: str) -> Keyring:
+        """Return the keys that sign unsubscribe links; raises InvalidSettings."""
+        return keyring_from(self.read(name), name=name)
+
     def smtp_server(self, name: str) -> SmtpServer:
         """Return the SMTP server that a secret describes; raises InvalidSettings.
 
@@ -97,9 +102,12 @@ class SecretStore:
         tls = str(value.get("tls") or "starttls").lower()
         if tls not in ("starttls", "implicit", "none"):
             raise InvalidSettings(f"secret {name}: tls must be starttls, implicit or none")
+        port = str(value.get("port") or 587)
+        if not port.isdecimal() or not 1 <= int(port) <= 65535:
+            raise InvalidSettings(f"secret {name}: port must be 1 to 65535")
         return SmtpServer(
             host=str(value["host"]),
-            port=int(value.get("port") or 587),
+            port=int(port),
             username=str(value["username"]),
             password=str(value["password"]),
             tls=tls,

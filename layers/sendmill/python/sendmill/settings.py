@@ -28,6 +28,29 @@ class ApiSettings:
     keys_secret_name: str
     default_from_email: str = ""
     mail_secret_name: str = ""
+    schedule_group: str = ""
+    schedule_role_arn: str = ""
+    dispatch_queue_arn: str = ""
+    aws_region: str = ""
+    email_queue_url: str = ""
+    email_dlq_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """Settings of the sweep function; ``reputation`` is JSON (see :mod:`sendmill.sweep`)."""
+
+    environment: str
+    campaigns_table: str
+    recipients_table: str
+    dispatch_queue_url: str
+    email_queue_url: str
+    aws_region: str
+    feedback_queue_url: str = ""
+    feedback_dlq_url: str = ""
+    ses_configuration_set: str = ""
+    reputation: str = ""
+    fair_queue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +64,8 @@ class DispatchSettings:
     dispatch_queue_url: str
     email_queue_url: str
     keys_secret_name: str
+    aws_region: str = ""
+    fair_queue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +80,20 @@ class WorkerSettings:
     ses_configuration_set: str = ""
     mail_secret_name: str = ""
     default_from_email: str = ""
+    aws_region: str = ""
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSettings:
+    """Settings of the feedback function."""
+
+    environment: str
+    campaigns_table: str
+    recipients_table: str
+    keys_secret_name: str
+    ses_configuration_set: str = ""
+    feedback_topic_arn: str = ""
 
 
 def load(kind: type[T], environment: Mapping[str, str] | None = None) -> T:

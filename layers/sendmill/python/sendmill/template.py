@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from html.parser import HTMLParser
-from typing import Any, NoReturn
+from functools import lru_cache, partial
+from typing import Any, Literal, NoReturn
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2.filters import do_round
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sendmill.campaign import MAX_TEMPLATE_BYTES, Content
 from sendmill.errors import InvalidTemplate
+from sendmill.plain_text import text_from_html
 
 # Nothing here can build a string much longer than its input, or reach an attribute.
 FILTERS = frozenset(
@@ -69,10 +70,14 @@ DENIED: tuple[type[nodes.Node], ...] = (
     nodes.Getitem,
     nodes.Slice,
     nodes.List,
+    nodes.Tuple,
     nodes.Dict,
+    nodes.EvalContextModifier,
 )
 # A mail larger than this is no mail; SES takes 40 MB, mailbox providers clip at 100 KB.
 MAX_RENDERED_CHARS = 2_000_000
+# 10 to this power is computed to round a number.
+MAX_ROUND_DIGITS = 9
 _HTML = re.compile(
     r"<\s*(html|body|head|p|br|div|span|table|a|h[1-6]|ul|ol|img|strong|em|b|i)\b[^>]*>", re.I
 )
@@ -128,14 +133,6 @@ def compile_content(content: Content) -> Compiled:
     )
 
 
-def text_from_html(html: str) -> str:
-    """Return the plain-text part for a mail of which only the HTML was written."""
-    reader = _TextReader()
-    reader.feed(html)
-    reader.close()
-    return reader.text()
-
-
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Refuse every attribute, whatever its name."""
 
@@ -149,9 +146,17 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 def _environment(*, escape: bool) -> _Sandbox:
     found = _Sandbox(autoescape=escape, undefined=StrictUndefined, keep_trailing_newline=True)
     found.globals = {}
-    found.filters = {name: found.filters[name] for name in FILTERS}
+    found.filters = {**{name: found.filters[name] for name in FILTERS}, "round": _round}
     found.tests = {name: found.tests[name] for name in TESTS}
     return found
+
+
+def _round(
+    value: float, digits: int = 0, method: Literal["common", "ceil", "floor"] = "common"
+) -> float:
+    if not -MAX_ROUND_DIGITS <= digits <= MAX_ROUND_DIGITS:
+        raise ValueError(f"round takes at most {MAX_ROUND_DIGITS} digits (got {digits})")
+    return do_round(value, digits, method)
 
 
 _ENVIRONMENTS = {escape: _environment(escape=escape) for escape in (False, True)}
@@ -160,23 +165,35 @@ _ENVIRONMENTS = {escape: _environment(escape=escape) for escape in (False, True)
 def _compile(
     part: str, source: str, *, escape: bool
 ) -> tuple[Callable[[Mapping[str, str]], str], frozenset[str]]:
-    size = len(source.encode())
-    if size > MAX_TEMPLATE_BYTES:
-        raise InvalidTemplate(f"{part} must be at most {MAX_TEMPLATE_BYTES} bytes (got {size})")
+    _check_size(part, source)
     environment = _ENVIRONMENTS[escape]
     try:
         tree = environment.parse(source)
         _refuse_denied(part, tree)
         template = environment.from_string(tree)
-    except TemplateError as error:
+    except (TemplateError, ValueError) as error:
+        # ValueError: a number of thousands of digits
         _refuse(part, error)
-    except RecursionError as error:
+    except (RecursionError, SyntaxError) as error:
+        # SyntaxError: Python knows 100 levels of indentation
         raise InvalidTemplate(f"{part} is nested too deeply") from error
     used = frozenset(node.name for node in tree.find_all(nodes.Name))
-    return template.render, used
+    return partial(_written, part, template), used
+
+
+def _check_size(part: str, source: str) -> None:
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidTemplate(f"{part} must be text that UTF-8 can hold") from error
+    if size > MAX_TEMPLATE_BYTES:
+        raise InvalidTemplate(f"{part} must be at most {MAX_TEMPLATE_BYTES} bytes (got {size})")
 
 
 def _refuse_denied(part: str, tree: nodes.Template) -> None:
+    for name in tree.find_all(nodes.Name):
+        if name.name == "self":  # what Jinja2 itself puts among the variables
+            raise InvalidTemplate(f"{part}, line {name.lineno}: self is not a variable")
     for node in tree.find_all(DENIED):
         raise InvalidTemplate(
             f"{part}, line {node.lineno}: {type(node).__name__.lower()} is not allowed in a "
@@ -189,56 +206,25 @@ def _render(
     part: str, render: Callable[[Mapping[str, str]], str], fields: Mapping[str, str]
 ) -> str:
     try:
-        text = render(fields)
+        return render(fields)
     except (TemplateError, TypeError, ValueError, OverflowError, ArithmeticError) as error:
         _refuse(part, error)
-    if len(text) > MAX_RENDERED_CHARS:
-        raise InvalidTemplate(
-            f"{part} must render to at most {MAX_RENDERED_CHARS} characters (got {len(text)})"
-        )
-    return text
+
+
+def _written(part: str, template: Template, fields: Mapping[str, str]) -> str:
+    """Return what a template renders to, stopped before it fills the memory."""
+    pieces, size = [], 0
+    for piece in template.generate(fields):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_RENDERED_CHARS:
+            raise InvalidTemplate(f"{part} must render to at most {MAX_RENDERED_CHARS} characters")
+    return "".join(pieces)
 
 
 def _refuse(part: str, error: Exception) -> NoReturn:
+    if isinstance(error, InvalidTemplate):
+        raise error
     line = getattr(error, "lineno", None)
     where = f"{part}, line {line}" if line else part
     raise InvalidTemplate(f"{where}: {error}") from error
-
-
-class _TextReader(HTMLParser):
-    """Collect the words of an HTML mail, links written out, blocks on lines of their own."""
-
-    _SKIP = frozenset({"head", "style", "script", "title"})
-    _BREAK = frozenset({"br", "p", "div", "tr", "table", "ul", "ol", "li", "h1", "h2", "h3", "h4"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._parts: list[str] = []
-        self._skipping = 0
-        self._links: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._SKIP:
-            self._skipping += 1
-        elif tag in self._BREAK:
-            self._parts.append("\n- " if tag == "li" else "\n")
-        elif tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._SKIP:
-            self._skipping = max(0, self._skipping - 1)
-        elif tag == "a" and self._links:
-            link = self._links.pop()
-            if link.startswith(("http://", "https://")):
-                self._parts.append(f" <{link}>")
-        elif tag in self._BREAK and tag not in ("br", "li"):
-            self._parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._skipping:
-            self._parts.append(re.sub(r"\s+", " ", data))
-
-    def text(self) -> str:
-        joined = re.sub(r" *\n *", "\n", "".join(self._parts))
-        return re.sub(r"\n{3,}", "\n\n", joined).strip() + "\n"

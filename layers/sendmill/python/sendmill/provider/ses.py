@@ -1,84 +1,71 @@
-"""Send through SES API v2, one recipient a call and one HTTP call a mail.
+"""Send through SES API v2, one recipient a call and one HTTP request a mail.
 
-The client is made with ``total_max_attempts=1``: SES has no idempotency token, and the SDK's own
-retry after a lost answer mails people three times.
+SES has no idempotency token, and the SDK's own retry after a lost answer mails people three
+times. So nothing here ever asks twice: :mod:`sendmill.wire` writes a request once, and says of
+every loss whether a byte of it may have left.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ProxyConnectionError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
 
-from sendmill.mail import Mail
+from sendmill.mail import Mail, sender_header
 from sendmill.outcome import Fate, Outcome, accepted, classify_ses, classify_ses_loss
+from sendmill.wire import Answer, Endpoint, Loss
 
-if TYPE_CHECKING:
-    from mypy_boto3_sesv2 import SESV2Client
-
-# Sends of one batch side by side: the whole batch of 10 at once.
-LANES = 10
+# Requests in flight at once: a batch of 10, and one of 100 as well, is one wave.
+LANES = 100
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
-# No connection stood, so no byte of the mail can have left.
-_NOTHING_SENT = (EndpointConnectionError, ConnectTimeoutError, SSLError, ProxyConnectionError)
+_HEADERS = {"content-type": "application/json"}
 
 
 def client_config() -> ClientConfig:
-    """Return the settings of a client that sends: one attempt, enough connections, no waiting."""
+    """Return the settings of the client that says where SES is; its time-outs hold."""
     return ClientConfig(
         retries={"total_max_attempts": 1, "mode": "standard"},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        max_pool_connections=LANES,
-        tcp_keepalive=True,
     )
 
 
-class SesProvider:
-    """Send mails of a batch side by side through one client."""
+def prepare_send(client: Any) -> None:
+    """Call the operation that mails are posted to."""
+    client.send_email(Content={})
 
-    def __init__(self, client: SESV2Client, *, configuration_set: str = "") -> None:
-        self._client = client
+
+class SesProvider:
+    """Send the mails of a batch side by side."""
+
+    def __init__(self, endpoint: Endpoint, *, configuration_set: str = "") -> None:
+        self._endpoint = endpoint
         self._configuration_set = configuration_set
-        self._lanes = ThreadPoolExecutor(LANES, thread_name_prefix="ses")
 
     def send_all(self, mails: Sequence[Mail]) -> Sequence[Outcome]:
-        """Return the outcome of each mail, in their order."""
-        return list(self._lanes.map(self.send, mails))
-
-    def send(self, mail: Mail) -> Outcome:
-        """Return the outcome of one mail: exactly one HTTP request, whatever comes back."""
+        """Return the outcome of each mail, in their order; one HTTP request a mail at most."""
+        bodies = [json.dumps(self._request(mail)).encode() for mail in mails]
         try:
-            answer = self._client.send_email(**self._request(mail))
-        except ClientError as error:
-            return _refusal(error)
-        except NoCredentialsError as error:
-            return Outcome(fate=Fate.STOP, reason="credentials_rejected", detail=str(error))
-        except _NOTHING_SENT as error:
-            return classify_ses_loss(request_was_sent=False, detail=type(error).__name__)
-        except (BotoCoreError, ConnectionClosedError) as error:
-            return classify_ses_loss(request_was_sent=True, detail=type(error).__name__)
-        return accepted(answer["MessageId"])
+            found = self._endpoint.post_all(bodies, headers=_HEADERS)
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            outcome = Outcome(fate=Fate.STOP, reason="credentials_rejected", detail=str(error))
+            return [outcome] * len(mails)
+        except BotoCoreError as error:
+            # where SES is, or who asks, could not be found out
+            outcome = classify_ses_loss(request_was_sent=False, detail=type(error).__name__)
+            return [outcome] * len(mails)
+        return [_outcome(one) for one in found]
 
     def _request(self, mail: Mail) -> dict[str, Any]:
         body: dict[str, Any] = {"Text": _utf8(mail.rendered.text)}
         if mail.rendered.html:
             body["Html"] = _utf8(mail.rendered.html)
         request: dict[str, Any] = {
-            "FromEmailAddress": mail.config.from_email,
+            "FromEmailAddress": sender_header(mail.config.from_email),
             "Destination": {"ToAddresses": [mail.to]},
             "Content": {"Simple": {"Subject": _utf8(mail.rendered.subject), "Body": body}},
             # by these the events of this attempt find their row
@@ -86,21 +73,49 @@ class SesProvider:
                 {"Name": "campaign_id", "Value": mail.campaign_id},
                 {"Name": "recipient_id", "Value": mail.rid},
                 {"Name": "attempt", "Value": str(mail.attempt)},
+                # SES puts this into its own Feedback-ID, by which Gmail groups complaints
+                {"Name": "ses:feedback-id-a", "Value": mail.campaign_id},
             ],
         }
+        if mail.headers:
+            request["Content"]["Simple"]["Headers"] = [
+                {"Name": name, "Value": value} for name, value in mail.headers
+            ]
         if mail.config.reply_to:
-            request["ReplyToAddresses"] = [mail.config.reply_to]
+            request["ReplyToAddresses"] = [sender_header(mail.config.reply_to)]
         if self._configuration_set:
             request["ConfigurationSetName"] = self._configuration_set
         return request
 
 
-def _refusal(error: ClientError) -> Outcome:
-    said = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return classify_ses(
-        status=int(status), code=str(said.get("Code", "")), message=str(said.get("Message", ""))
-    )
+def _outcome(found: Answer | Loss) -> Outcome:
+    if isinstance(found, Loss):
+        return classify_ses_loss(request_was_sent=found.request_was_sent, detail=found.detail)
+    said = _object(found.body)
+    if found.status >= 300:
+        return classify_ses(
+            status=found.status,
+            code=_error_code(found.header("x-amzn-errortype") or said.get("__type")),
+            message=str(said.get("message") or said.get("Message") or ""),
+        )
+    message_id = said.get("MessageId")
+    if not isinstance(message_id, str) or not message_id:
+        # an answer without an id is none: a proxy's page, or half of one
+        return classify_ses_loss(request_was_sent=True, detail="no MessageId")
+    return accepted(message_id)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _error_code(raw: object) -> str:
+    """Return the name in ``aws.ses#MessageRejected:http://...``, as the services write it."""
+    return str(raw or "").partition(":")[0].rpartition("#")[2]
 
 
 def _utf8(text: str) -> dict[str, str]:

@@ -85,6 +85,9 @@ class _Session:
             return self._converse(mail)
         except smtplib.SMTPResponseException as error:
             self._drop()
+            if self._phase in (Phase.BODY, Phase.FINAL):
+                # smtplib's own word for a reply it could not read: the mail may be taken
+                return classify_smtp_loss(phase=self._phase, detail=type(error).__name__)
             outcome = classify_smtp_reply(
                 phase=self._phase, code=error.smtp_code, text=_text(error.smtp_error)
             )

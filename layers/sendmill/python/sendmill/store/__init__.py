@@ -3,8 +3,19 @@
 No boto3 response leaves this package: it takes and returns value objects.
 """
 
+from sendmill.store.accounts import AccountStore, SharedLimiter
 from sendmill.store.campaigns import CampaignStore
 from sendmill.store.lists import ListStore
 from sendmill.store.recipients import RecipientStore
+from sendmill.store.suppressions import SuppressionStore
+from sendmill.store.watermarks import WatermarkStore
 
-__all__ = ["CampaignStore", "ListStore", "RecipientStore"]
+__all__ = [
+    "AccountStore",
+    "CampaignStore",
+    "ListStore",
+    "RecipientStore",
+    "SharedLimiter",
+    "SuppressionStore",
+    "WatermarkStore",
+]

@@ -19,19 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sendmill.campaign import Campaign, Config, Content, Service, Status
-from sendmill.errors import NotFound
-from sendmill.ledger import State
+from sendmill.campaign import Campaign, Config, Content, Service, Status, UnknownPolicy
+from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
+from sendmill.ledger import COUNTED_NEWS, State
 from sendmill.store.item import (
     CONDITION_FAILED,
+    CONFLICT_ATTEMPTS,
     Item,
+    cancellation_codes,
     decode,
     encode,
-    encode_value,
     error_code,
     number,
     text,
     translated,
+    wait,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 # A pause acts within this many seconds on what is already queued.
 CACHE_SECONDS = 2.0
+
+
+_COUNTERS = (*(str(state) for state in State), *(str(news) for news in COUNTED_NEWS))
 
 
 class CampaignStore:
@@ -50,10 +55,12 @@ class CampaignStore:
         table: str,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._table = table
         self._monotonic = monotonic
+        self._sleep = sleep
         self._cache: dict[str, tuple[float, Campaign]] = {}
         self._contents: dict[tuple[str, str], Content] = {}
 
@@ -124,21 +131,25 @@ class CampaignStore:
         self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
     ) -> bool:
         """Change the status if it is one of the expected ones; tell whether it was."""
-        names = {f":e{n}": encode_value(value) for n, value in enumerate(sorted(expected))}
+        return self._set_status(campaign_id, status, expected=expected, changes={"reason": reason})
+
+    def _set_status(
+        self, campaign_id: str, status: Status, *, expected: set[Status], changes: Item
+    ) -> bool:
+        sets: Item = {"st": str(status), "changed_at": int(time.time()), **changes}
+        wanted = {f":e{n}": str(value) for n, value in enumerate(sorted(expected))}
+        values: Item = {":one": 1, **{f":{name}": value for name, value in sets.items()}, **wanted}
         try:
             with translated("changing a campaign's status"):
                 self._client.update_item(
                     TableName=self._table,
                     Key=_key(campaign_id, "META"),
-                    UpdateExpression="SET #st = :st, reason = :reason ADD #ver :one",
-                    ConditionExpression=f"#st IN ({', '.join(names)})",
-                    ExpressionAttributeNames={"#st": "st", "#ver": "ver"},
-                    ExpressionAttributeValues={
-                        ":st": encode_value(str(status)),
-                        ":reason": encode_value(reason),
-                        ":one": encode_value(1),
-                        **names,
-                    },
+                    UpdateExpression="SET "
+                    + ", ".join(f"#{name} = :{name}" for name in sets)
+                    + " ADD #ver :one",
+                    ConditionExpression=f"#st IN ({', '.join(wanted)})",
+                    ExpressionAttributeNames={"#ver": "ver", **{f"#{name}": name for name in sets}},
+                    ExpressionAttributeValues=encode(values),
                 )
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
@@ -158,12 +169,12 @@ class CampaignStore:
         )
 
     def counters(self, campaign_id: str) -> Mapping[str, int]:
-        """Return how many recipients are in which state but ``pending``, summed over shards."""
+        """Return the counters of states (but ``pending``) and of news, summed over shards."""
         sums: Counter[str] = Counter()
         for item in self._under(campaign_id, "CNT#"):
-            for state in State:
-                sums[str(state)] += number(item, str(state))
-        return {state: count for state, count in sums.items() if count}
+            for name in _COUNTERS:
+                sums[name] += number(item, name)
+        return {name: count for name, count in sums.items() if count}
 
     def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
         """Create the chunks ``first`` to ``last`` (exclusive) that do not stand yet."""
@@ -172,41 +183,114 @@ class CampaignStore:
             if _chunk_key(chunk) not in standing:
                 self._put_new({**_plain_key(campaign_id, _chunk_key(chunk)), "st": "todo"})
 
+    def check_chunk(self, campaign_id: str, chunk: int) -> None:
+        """Mark a chunk as checked and count it; one that is checked already is left alone."""
+        self._advance_chunk(campaign_id, chunk, "todo", "checked", {"chunks_checked": 1})
+
     def finish_chunk(self, campaign_id: str, chunk: int, *, rows: int, duplicates: int) -> None:
         """Mark a chunk as done and count it in; a chunk that is done is left alone."""
-        try:
-            with translated("finishing a chunk"):
-                self._client.transact_write_items(
-                    TransactItems=[
-                        {
-                            "Update": {
-                                "TableName": self._table,
-                                "Key": _key(campaign_id, _chunk_key(chunk)),
-                                "UpdateExpression": "SET st = :done",
-                                "ConditionExpression": "st = :todo",
-                                "ExpressionAttributeValues": encode(
-                                    {":done": "done", ":todo": "todo"}
-                                ),
-                            }
-                        },
-                        {
-                            "Update": {
-                                "TableName": self._table,
-                                "Key": _key(campaign_id, "META"),
-                                "UpdateExpression": (
-                                    "ADD chunks_done :one, #total :rows, duplicates :dup"
-                                ),
-                                "ExpressionAttributeNames": {"#total": "total"},
-                                "ExpressionAttributeValues": encode(
-                                    {":one": 1, ":rows": rows, ":dup": duplicates}
-                                ),
-                            }
-                        },
-                    ]
-                )
-        except ClientError as error:
-            if refused_items(error) != [0]:
-                raise
+        counts = {"chunks_done": 1, "total": rows, "duplicates": duplicates}
+        self._advance_chunk(campaign_id, chunk, "checked", "done", counts)
+
+    def uncheck(self, campaign_id: str) -> None:
+        """Forget that chunks were checked: the content has changed, or is to be checked again."""
+        for item in self._under(campaign_id, "CH#"):
+            if text(item, "st") != "done":
+                with translated("resetting a chunk"):
+                    self._client.put_item(
+                        TableName=self._table,
+                        Item=encode({**_plain_key(campaign_id, text(item, "sk")), "st": "todo"}),
+                    )
+        with translated("resetting a campaign"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=meta_key(campaign_id),
+                UpdateExpression="SET chunks_checked = :zero",
+                ExpressionAttributeValues=encode({":zero": 0}),
+            )
+
+    def schedule(
+        self, campaign_id: str, *, start_at: int, start_by: int, expected: set[Status]
+    ) -> bool:
+        """Schedule a campaign whose status is one of the expected ones; tell whether it was."""
+        return self._set_status(
+            campaign_id,
+            Status.SCHEDULED,
+            expected=expected,
+            changes={"reason": "", "start_at": start_at, "start_by": start_by},
+        )
+
+    def activate(self, campaign_id: str) -> None:
+        """Let the sweep look after a campaign."""
+        with translated("activating a campaign"):
+            self._client.put_item(
+                TableName=self._table, Item=encode({"pk": "ACTIVE", "sk": campaign_id})
+            )
+
+    def deactivate(self, campaign_id: str) -> None:
+        """Let the sweep forget a campaign that is over."""
+        with translated("deactivating a campaign"):
+            self._client.delete_item(
+                TableName=self._table, Key=encode({"pk": "ACTIVE", "sk": campaign_id})
+            )
+
+    def active(self) -> Iterator[str]:
+        """Yield the ids of the campaigns that the sweep looks after."""
+        with translated("reading active campaigns"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=encode({":pk": "ACTIVE"}),
+            )
+            for page in pages:
+                yield from (text(decode(item), "sk") for item in page["Items"])
+
+    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> None:
+        """Move counters by these amounts: they had drifted from the ledger."""
+        with translated("repairing counters"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=counter_key(campaign_id, 0),
+                UpdateExpression="ADD " + ", ".join(f"#{name} :{name}" for name in changes),
+                ExpressionAttributeNames={f"#{name}": name for name in changes},
+                ExpressionAttributeValues=encode(
+                    {f":{name}": change for name, change in changes.items()}
+                ),
+            )
+
+    def _advance_chunk(
+        self, campaign_id: str, chunk: int, before: str, after: str, counts: Mapping[str, int]
+    ) -> None:
+        """Move a chunk and the campaign's counts together; chunks of a campaign meet on META."""
+        moved: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _key(campaign_id, _chunk_key(chunk)),
+            "UpdateExpression": "SET st = :after",
+            "ConditionExpression": "st = :before",
+            "ExpressionAttributeValues": encode({":after": after, ":before": before}),
+        }
+        counted: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": meta_key(campaign_id),
+            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in counts),
+            "ExpressionAttributeNames": {f"#{name}": name for name in counts},
+            "ExpressionAttributeValues": encode({f":{name}": n for name, n in counts.items()}),
+        }
+        actions: list[Any] = [{"Update": moved}, {"Update": counted}]
+        for attempt in range(CONFLICT_ATTEMPTS):
+            try:
+                with translated("counting a chunk"):
+                    self._client.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                codes = cancellation_codes(error)
+                if codes[0] == "ConditionalCheckFailed":
+                    return
+                if "TransactionConflict" not in codes:
+                    raise StoreUnavailable(f"counting a chunk: {', '.join(codes)}") from error
+                wait(self._sleep, attempt)
+            else:
+                return
+        raise StoreUnavailable("counting a chunk: transactions kept conflicting")
 
     def _create(self, campaign: Campaign) -> bool:
         return self._put_new({**_plain_key(campaign.id, "META"), **_item(campaign)})
@@ -251,10 +335,13 @@ def meta_key(campaign_id: str) -> dict[str, Any]:
 def items_of_kind(
     client: DynamoDBClient, table: str, kind: str, cursor: str, limit: int
 ) -> tuple[list[Item], str]:
-    """Return items of one kind, newest first; shared with the contact lists."""
+    """Return items of one kind, newest first; shared with the contact lists.
+
+    Raises InvalidCampaign for a cursor that no page gave.
+    """
     start: dict[str, Any] = {}
     if cursor:
-        start = {"ExclusiveStartKey": encode(json.loads(bytes.fromhex(cursor)))}
+        start = {"ExclusiveStartKey": encode(_key_of(cursor))}
     with translated(f"listing {kind}s"):
         page = client.query(
             TableName=table,
@@ -270,10 +357,14 @@ def items_of_kind(
     return [decode(item) for item in page["Items"]], following
 
 
-def refused_items(error: ClientError) -> list[int]:
-    """Return the positions of a cancelled transaction whose own condition failed."""
-    reasons = error.response.get("CancellationReasons", [])
-    return [n for n, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
+def _key_of(cursor: str) -> Item:
+    try:
+        found = json.loads(bytes.fromhex(cursor))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or set(found) != {"pk", "sk", "g2pk", "g2sk"}:
+        raise InvalidCampaign(f"cursor must be one that a page gave (got {cursor[:80]!r})")
+    return {name: str(value) for name, value in found.items()}
 
 
 def _plain_key(campaign_id: str, sort: str) -> Item:
@@ -317,7 +408,11 @@ def _item(campaign: Campaign) -> Item:
         "invalid": campaign.invalid,
         "duplicates": campaign.duplicates,
         "chunks": campaign.chunks,
+        "chunks_checked": campaign.chunks_checked,
         "chunks_done": campaign.chunks_done,
+        "unknown_policy": str(campaign.unknown_policy),
+        "start_at": campaign.start_at,
+        "start_by": campaign.start_by,
         "reason": campaign.reason,
         "created_by": campaign.created_by,
         "ver": 1,
@@ -340,7 +435,12 @@ def _campaign(item: Item) -> Campaign:
         invalid=number(item, "invalid"),
         duplicates=number(item, "duplicates"),
         chunks=number(item, "chunks"),
+        chunks_checked=number(item, "chunks_checked"),
         chunks_done=number(item, "chunks_done"),
+        unknown_policy=UnknownPolicy(text(item, "unknown_policy") or "auto"),
+        start_at=number(item, "start_at"),
+        start_by=number(item, "start_by"),
+        changed_at=number(item, "changed_at"),
         reason=text(item, "reason"),
         created_by=text(item, "created_by"),
     )

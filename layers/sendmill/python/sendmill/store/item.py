@@ -6,7 +6,8 @@ serializer costs 10 times as much and returns Decimal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +19,8 @@ Value = str | int | bool
 Item = dict[str, Value]
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
+# Attempts of one transaction against conflicts; the waits add up to about 6 s.
+CONFLICT_ATTEMPTS = 10
 
 
 def encode(item: Mapping[str, Value]) -> dict[str, Any]:
@@ -65,6 +68,17 @@ def translated(what: str) -> Iterator[None]:
 def error_code(error: ClientError) -> str:
     """Return the name that AWS gave to an error."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Return why each part of a transaction was cancelled, or the error's own name."""
+    reasons = error.response.get("CancellationReasons", [])
+    return [str(reason.get("Code")) for reason in reasons] or [error_code(error)]
+
+
+def wait(sleep: Callable[[float], None], attempt: int) -> None:
+    """Wait before a transaction that met another one is sent again."""
+    sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311  jitter, no secret
 
 
 def _decode_value(value: Mapping[str, Any]) -> Value:

@@ -14,7 +14,7 @@ sent again without that row; one that only met another transaction is sent again
 
 from __future__ import annotations
 
-import random
+import re
 import time
 import zlib
 from collections import Counter
@@ -25,10 +25,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from sendmill.dispatch import Put
-from sendmill.errors import StoreUnavailable
+from sendmill.errors import InvalidCampaign, StoreUnavailable
 from sendmill.ledger import (
+    COUNTED_NEWS,
     FINAL,
+    NEWS_ORDER,
     SHARDS,
+    News,
     Row,
     State,
     Transition,
@@ -39,7 +42,9 @@ from sendmill.ledger import (
 from sendmill.store.campaigns import counter_key, meta_key
 from sendmill.store.item import (
     CONDITION_FAILED,
+    CONFLICT_ATTEMPTS,
     Item,
+    cancellation_codes,
     decode,
     encode,
     encode_value,
@@ -47,6 +52,7 @@ from sendmill.store.item import (
     number,
     text,
     translated,
+    wait,
 )
 
 if TYPE_CHECKING:
@@ -58,8 +64,11 @@ Key = tuple[str, str]
 _TRANSACTION_ROWS = 50
 _READ_KEYS = 100
 _WRITERS = 16
-# Attempts of one transaction against conflicts; the waits add up to about 6 s.
-_CONFLICT_ATTEMPTS = 10
+_CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
+
+
+# A write applies only while these are as they were read.
+_FENCE = ("st", "att", "owner", "news")
 
 
 class RecipientStore:
@@ -121,7 +130,12 @@ class RecipientStore:
     def page(
         self, campaign_id: str, *, state: State | None, cursor: str, limit: int
     ) -> tuple[Sequence[Row], str]:
-        """Return up to ``limit`` rows, shard by shard, and the cursor of the next page."""
+        """Return up to ``limit`` rows, shard by shard, and the cursor of the next page.
+
+        Raises InvalidCampaign for a cursor that no page gave.
+        """
+        if cursor and not _CURSOR.match(cursor):
+            raise InvalidCampaign(f"cursor must be one that a page gave (got {cursor[:80]!r})")
         shard, _, after = cursor.partition(".")
         at = int(shard or 0)
         found: list[Row] = []
@@ -141,49 +155,73 @@ class RecipientStore:
             if not after:
                 return
 
+    def due(self, shard: int, *, now: int, limit: int) -> Sequence[Row]:
+        """Return rows of any campaign that wanted to be looked at before now, oldest first."""
+        with translated("reading what is due"):
+            found = self._client.query(
+                TableName=self._table,
+                IndexName="due",
+                KeyConditionExpression="g1pk = :pk AND g1sk <= :now",
+                ExpressionAttributeValues=encode({":pk": due_partition(shard), ":now": now}),
+                Limit=limit,
+            )
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found["Items"]]
+        return [row_from(item) for item in self._get_all(keys)]
+
+    def count_states(self, campaign_id: str) -> Mapping[str, int]:
+        """Return how many rows of a campaign are in which state, and their news, by counting."""
+        counts: Counter[str] = Counter()
+        for shard in range(SHARDS):
+            for row in self.in_shard(campaign_id, shard):
+                counts[str(row.state)] += 1
+                if row.news in COUNTED_NEWS:
+                    counts[str(row.news)] += 1
+        return dict(counts)
+
     def _get_all(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         for first in range(0, len(keys), _READ_KEYS):
             left: Any = {
                 self._table: {"Keys": keys[first : first + _READ_KEYS], "ConsistentRead": True}
             }
-            for attempt in range(_CONFLICT_ATTEMPTS):
+            for attempt in range(CONFLICT_ATTEMPTS):
                 with translated("reading rows"):
                     found = self._client.batch_get_item(RequestItems=left)
                 yield from (decode(item) for item in found["Responses"].get(self._table, []))
                 left = found.get("UnprocessedKeys")
                 if not left:
                     break
-                self._wait(attempt)
+                wait(self._sleep, attempt)
             else:
                 raise StoreUnavailable("reading rows: DynamoDB left keys unprocessed")
 
     def _adopt_one(self, row: Row) -> None:
-        try:
-            with translated("adopting a row"):
-                self._client.transact_write_items(
-                    TransactItems=[
-                        {
-                            "Put": {
-                                "TableName": self._table,
-                                "Item": encode(item_of(row)),
-                                "ConditionExpression": "attribute_not_exists(pk)",
-                            }
-                        },
-                        {
-                            "Update": {
-                                "TableName": self._campaigns_table,
-                                "Key": meta_key(row.campaign_id),
-                                "UpdateExpression": "ADD #total :one",
-                                "ExpressionAttributeNames": {"#total": "total"},
-                                "ExpressionAttributeValues": {":one": encode_value(1)},
-                            }
-                        },
-                    ]
-                )
-        except ClientError as error:
-            codes = _cancellation_codes(error)
-            if "ConditionalCheckFailed" not in codes:
-                raise StoreUnavailable(f"adopting a row: {', '.join(codes)}") from error
+        put = {
+            "TableName": self._table,
+            "Item": encode(item_of(row)),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        count = {
+            "TableName": self._campaigns_table,
+            "Key": meta_key(row.campaign_id),
+            "UpdateExpression": "ADD #total :one",
+            "ExpressionAttributeNames": {"#total": "total"},
+            "ExpressionAttributeValues": {":one": encode_value(1)},
+        }
+        actions: list[Any] = [{"Put": put}, {"Update": count}]
+        codes: list[str] = []
+        # every worker of a campaign of plain messages adds to the same total
+        for attempt in range(CONFLICT_ATTEMPTS):
+            try:
+                with translated("adopting a row"):
+                    self._client.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                codes = cancellation_codes(error)
+                if "ConditionalCheckFailed" in codes:
+                    return
+            else:
+                return
+            wait(self._sleep, attempt)
+        raise StoreUnavailable(f"adopting a row: {', '.join(codes)}")
 
     def _put_one(self, row: Row) -> Put:
         try:
@@ -204,7 +242,7 @@ class RecipientStore:
     def _apply_part(self, part: Sequence[Transition], shard: int) -> list[bool]:
         stands = [True] * len(part)
         open_ = list(range(len(part)))
-        for attempt in range(_CONFLICT_ATTEMPTS):
+        for attempt in range(CONFLICT_ATTEMPTS):
             if not open_:
                 return stands
             reasons = self._transact([part[n] for n in open_], shard)
@@ -219,7 +257,7 @@ class RecipientStore:
                 stands[n] = _shows(reason.get("Item"), part[n].after)
             open_ = [n for n in open_ if n not in refused]
             if not refused:
-                self._wait(attempt)
+                wait(self._sleep, attempt)
         raise StoreUnavailable("writing rows: transactions kept conflicting")
 
     def _transact(
@@ -245,29 +283,27 @@ class RecipientStore:
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
         if removes:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
-        names = {f"#{name}": name for name in (*sets, *removes, "st", "att", "owner")}
+        names = {f"#{name}": name for name in (*sets, *removes, *_FENCE)}
         values = {f":{name}": encode_value(value) for name, value in sets.items()}
-        values |= encode(
-            {":was_st": str(before.state), ":was_att": before.attempt, ":was_owner": before.owner}
-        )
+        values |= encode({f":was_{name}": _attributes(before)[name] for name in _FENCE})
         return {
             "TableName": self._table,
             "Key": row_key(before.campaign_id, before.rid),
             "UpdateExpression": expression,
-            "ConditionExpression": "#st = :was_st AND #att = :was_att AND #owner = :was_owner",
+            "ConditionExpression": " AND ".join(f"#{name} = :was_{name}" for name in _FENCE),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _count(self, campaign_id: str, shard: int, counts: Mapping[State, int]) -> dict[str, Any]:
+    def _count(self, campaign_id: str, shard: int, counts: Mapping[str, int]) -> dict[str, Any]:
         return {
             "TableName": self._campaigns_table,
             "Key": counter_key(campaign_id, shard),
-            "UpdateExpression": "ADD " + ", ".join(f"#{state} :{state}" for state in counts),
-            "ExpressionAttributeNames": {f"#{state}": str(state) for state in counts},
+            "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in counts),
+            "ExpressionAttributeNames": {f"#{name}": name for name in counts},
             "ExpressionAttributeValues": {
-                f":{state}": encode_value(change) for state, change in counts.items()
+                f":{name}": encode_value(change) for name, change in counts.items()
             },
         }
 
@@ -296,9 +332,6 @@ class RecipientStore:
             return rows[:limit], rows[limit - 1].rid
         return rows, text(decode(last), "sk")[2:] if last else ""
 
-    def _wait(self, attempt: int) -> None:
-        self._sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311  jitter, no secret
-
 
 def row_key(campaign_id: str, rid: str) -> dict[str, Any]:
     """Return the key of a recipient's row."""
@@ -315,8 +348,13 @@ def item_of(row: Row) -> Item:
         **_attributes(row),
     }
     if row.state not in FINAL:
-        item |= {"g1pk": f"DUE#{row.shard:02}", "g1sk": row.due}
+        item |= {"g1pk": due_partition(row.shard), "g1sk": row.due}
     return item
+
+
+def due_partition(shard: int) -> str:
+    """Return the index partition of the rows of a shard that are not final."""
+    return f"DUE#{shard:02}"
 
 
 def row_from(item: Item) -> Row:
@@ -336,6 +374,8 @@ def row_from(item: Item) -> Row:
         line=number(item, "line"),
         reason=text(item, "reason"),
         message_id=text(item, "mid"),
+        news=News(text(item, "news")),
+        attempted_at=number(item, "attempted_at"),
         created_at=number(item, "created_at"),
         updated_at=number(item, "updated_at"),
     )
@@ -355,6 +395,8 @@ def _attributes(row: Row) -> Item:
         "line": row.line,
         "reason": row.reason,
         "mid": row.message_id,
+        "news": str(row.news),
+        "attempted_at": row.attempted_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
@@ -366,32 +408,34 @@ def _changes(before: Row, after: Row) -> tuple[Item, tuple[str, ...]]:
     sets = {name: value for name, value in new.items() if old[name] != value}
     if after.state in FINAL:
         return sets, ("g1pk", "g1sk")
-    if after.due != before.due:
+    if before.state in FINAL:
+        # a person lets a failed recipient be tried again: back into the index
+        sets |= {"g1pk": due_partition(after.shard), "g1sk": after.due}
+    elif after.due != before.due:
         sets["g1sk"] = after.due
     return sets, ()
 
 
-def _counts(part: Sequence[Transition]) -> Mapping[str, Mapping[State, int]]:
-    sums: dict[str, Counter[State]] = {}
+def _counts(part: Sequence[Transition]) -> Mapping[str, Mapping[str, int]]:
+    sums: dict[str, Counter[str]] = {}
     for step in part:
         campaign = sums.setdefault(step.before.campaign_id, Counter())
-        for state, change in step.counts.items():
-            campaign[state] += change
+        for name, change in step.counts.items():
+            campaign[name] += change
     moved = {cid: {s: n for s, n in found.items() if n} for cid, found in sums.items()}
     return {cid: found for cid, found in moved.items() if found}
 
 
 def _shows(item: Mapping[str, Any] | None, wanted: Row) -> bool:
-    """Tell whether a refused row already is what we wanted: our own write, its answer lost."""
+    """Tell whether a refused row already is what we wanted: our own write, its answer lost.
+
+    News may be ahead of ours: an event can be faster than the record of the send it is about.
+    """
     if not item:
         return False
     row = row_from(decode(item))
-    return (row.state, row.attempt, row.owner) == (wanted.state, wanted.attempt, wanted.owner)
-
-
-def _cancellation_codes(error: ClientError) -> list[str]:
-    reasons = error.response.get("CancellationReasons", [])
-    return [str(reason.get("Code")) for reason in reasons] or [error_code(error)]
+    ours = (row.state, row.attempt, row.owner) == (wanted.state, wanted.attempt, wanted.owner)
+    return ours and NEWS_ORDER.index(row.news) >= NEWS_ORDER.index(wanted.news)
 
 
 def _partition(campaign_id: str, shard: int) -> str:

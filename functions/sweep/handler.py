@@ -1,0 +1,82 @@
+"""Look for whatever would otherwise wait for ever (woken every minute by EventBridge Scheduler).
+
+Nothing is lost when a run fails: the next one, a minute later, finds the same. Two runs at once
+do no harm: every write is conditional. The alarm on the missing heartbeat says when none runs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from sendmill import aws
+from sendmill.observe import logger, metrics, tracer
+from sendmill.provider.account import ask_account
+from sendmill.queue import QueueClient
+from sendmill.rate import Account
+from sendmill.settings import SweepSettings, load
+from sendmill.store import AccountStore, CampaignStore, RecipientStore
+from sendmill.store.watermarks import WatermarkStore
+from sendmill.sweep import Reputation, Stream, Sweeper
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+settings = load(SweepSettings)
+dynamodb = aws.dynamodb()
+queues = QueueClient(
+    aws.sqs(),
+    dispatch_url=settings.dispatch_queue_url,
+    email_url=settings.email_queue_url,
+    fair=settings.fair_queue == "true",
+)
+accounts = AccountStore(dynamodb, settings.campaigns_table)
+watermarks = WatermarkStore(dynamodb, settings.campaigns_table)
+ses = aws.ses_account("")
+
+
+def stream() -> Stream:
+    """Say how far the events have come; without a feedback queue they never come."""
+    if not settings.feedback_queue_url:
+        return Stream()
+    return Stream(
+        last_send=watermarks.read(settings.ses_configuration_set).last_send_at,
+        waiting=queues.waiting(settings.feedback_queue_url),
+        dead=queues.waiting(settings.feedback_dlq_url),
+    )
+
+
+def refresh_account() -> Account:
+    """Ask SES for the account, and keep the answer for every worker."""
+    fresh = replace(ask_account(ses), asked_at=int(time.time()))
+    accounts.save_quota(settings.aws_region, fresh)
+    return fresh
+
+
+sweeper = Sweeper(
+    ledger=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
+    book=CampaignStore(dynamodb, settings.campaigns_table),
+    queues=queues,
+    stream=stream,
+    account=lambda: accounts.load(settings.aws_region),
+    clock=lambda: int(time.time()),
+    reputation=Reputation(**json.loads(settings.reputation or "{}")),
+)
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Sweep once; what was found stands in one log line and in metrics."""
+    refresh_account()
+    report = asdict(sweeper.sweep(owner=context.aws_request_id))
+    logger.info("swept", **report)
+    metrics.add_metric(name="SweepHeartbeat", unit="Count", value=1)
+    for name, value in report.items():
+        unit = "Seconds" if name.endswith("_seconds") else "Count"
+        title = "".join(word.capitalize() for word in name.split("_"))
+        metrics.add_metric(name=f"Sweep{title}", unit=unit, value=int(value))
+    return report

@@ -1,0 +1,207 @@
+"""Keep what SES says of the account, and share the sending rate between workers.
+
+::
+
+    campaigns table   pk=ACCOUNT#{region}  sk=SES   quota, rate, factor, why nothing may be sent
+                      pk=RATE#{region}     sk=SES   {tat}: until when the rate is taken, in ms
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sendmill.campaign import Config, Service
+from sendmill.errors import RetryableError, StoreUnavailable
+from sendmill.rate import Account, Slot, after_batch, starts_in, taken_until
+from sendmill.store.item import (
+    CONDITION_FAILED,
+    Item,
+    decode,
+    encode,
+    error_code,
+    number,
+    text,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A change of quota or rate is seen by every worker within this many seconds.
+CACHE_SECONDS = 5.0
+# What SES said is asked anew by a worker when the sweep has not done so for this long.
+STALE_SECONDS = 600
+_ATTEMPTS = 8
+
+
+class AccountStore:
+    """Keep one account item for each region."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._monotonic = monotonic
+        self._cache: dict[str, tuple[float, Account]] = {}
+
+    def load(self, region: str) -> Account:
+        """Return the account as it was known at most CACHE_SECONDS ago."""
+        cached = self._cache.get(region)
+        now = self._monotonic()
+        if cached and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
+        with translated("reading the account"):
+            found = self._client.get_item(TableName=self._table, Key=_account_key(region))
+        account = _account(decode(found["Item"])) if "Item" in found else Account()
+        self._cache[region] = (now, account)
+        return account
+
+    def save_quota(self, region: str, account: Account) -> None:
+        """Keep what SES said; the factor, which is ours, stays."""
+        self._update(region, _quota_item(account))
+
+    def save_factor(self, region: str, account: Account) -> None:
+        """Keep what refusals have left of the rate."""
+        self._update(region, {"factor": str(account.factor), "factor_at": account.factor_at})
+
+    def reserve(self, region: str, count: int, rate: float, now_ms: int) -> float:
+        """Take ``count`` slots of the rate in one write; return in how many seconds they start.
+
+        Raises StoreUnavailable when other workers keep coming first.
+        """
+        tat = self._tat(region, now_ms, count, rate)
+        return starts_in(tat, now_ms=now_ms, count=count, rate=rate)
+
+    def _tat(self, region: str, now_ms: int, count: int, rate: float) -> int:
+        """Advance the TAT: from itself while it lies ahead, from now when it has passed."""
+        step = taken_until(0, now_ms=0, count=count, rate=rate)
+        ahead: Any = {
+            "UpdateExpression": "ADD tat :step",
+            "ConditionExpression": "tat > :now",
+            "ExpressionAttributeValues": encode({":step": step, ":now": now_ms}),
+        }
+        passed: Any = {
+            "UpdateExpression": "SET tat = :next",
+            "ConditionExpression": "attribute_not_exists(tat) OR tat <= :now",
+            "ExpressionAttributeValues": encode({":next": now_ms + step, ":now": now_ms}),
+        }
+        for attempt in range(_ATTEMPTS):
+            try:
+                with translated("reserving the rate"):
+                    answer = self._client.update_item(
+                        TableName=self._table,
+                        Key=encode({"pk": f"RATE#{region}", "sk": "SES"}),
+                        ReturnValues="UPDATED_NEW",
+                        **(passed if attempt % 2 else ahead),
+                    )
+                return number(decode(answer["Attributes"]), "tat")
+            except ClientError as error:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+        raise StoreUnavailable("reserving the rate: other workers kept coming first")
+
+    def _update(self, region: str, changes: Item) -> None:
+        with translated("writing the account"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_account_key(region),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+                ExpressionAttributeNames={f"#{name}": name for name in changes},
+                ExpressionAttributeValues=encode({f":{n}": value for n, value in changes.items()}),
+            )
+        self._cache.pop(region, None)
+
+
+class SharedLimiter:
+    """Share the rate of each region's account between every worker; SMTP servers have none.
+
+    ``ask`` returns what SES says of the account in a region; ``home`` is the function's region.
+    """
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        *,
+        ask: Callable[[str], Account],
+        home: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._accounts = accounts
+        self._ask = ask
+        self._home = home
+        self._clock = clock
+
+    def reserve(self, config: Config, count: int) -> Slot:
+        """Return the slot of ``count`` mails; it is taken, whether used or not."""
+        if config.email_service is not Service.SES:
+            return Slot()
+        region = config.aws_region or self._home
+        account = self._account(region)
+        if account.stopped:
+            return Slot(stopped=account.stopped)
+        rate = account.rate()
+        wait = self._accounts.reserve(region, count, rate, int(self._clock() * 1000))
+        return Slot(starts_in=wait, rate=rate)
+
+    def report(self, config: Config, *, sent: int, throttled: int) -> None:
+        """Cut the rate when most of a batch was refused, and let it recover."""
+        if config.email_service is not Service.SES:
+            return
+        region = config.aws_region or self._home
+        account = self._accounts.load(region)
+        after = after_batch(account, sent=sent, throttled=throttled, now=int(self._clock()))
+        if after != account:
+            self._accounts.save_factor(region, after)
+
+    def _account(self, region: str) -> Account:
+        account = self._accounts.load(region)
+        now = int(self._clock())
+        if now - account.asked_at < STALE_SECONDS:
+            return account
+        try:
+            fresh = self._ask(region)
+        except RetryableError:
+            return account
+        self._accounts.save_quota(region, replace(fresh, asked_at=now))
+        return self._accounts.load(region)
+
+
+def _account_key(region: str) -> dict[str, Any]:
+    return encode({"pk": f"ACCOUNT#{region}", "sk": "SES"})
+
+
+def _quota_item(account: Account) -> Item:
+    return {
+        "max_rate": str(account.max_rate),
+        "daily_quota": str(account.daily_quota),
+        "sent_today": str(account.sent_today),
+        "production": account.production,
+        "enforcement": account.enforcement,
+        "stopped": account.stopped,
+        "asked_at": account.asked_at,
+    }
+
+
+def _account(item: Item) -> Account:
+    fallback = Account()
+    return Account(
+        max_rate=float(item.get("max_rate", fallback.max_rate)),
+        daily_quota=float(item.get("daily_quota", fallback.daily_quota)),
+        sent_today=float(item.get("sent_today", 0)),
+        production=bool(item.get("production", True)),
+        enforcement=text(item, "enforcement") or fallback.enforcement,
+        stopped=text(item, "stopped"),
+        asked_at=number(item, "asked_at"),
+        factor=float(item.get("factor", 1)),
+        factor_at=number(item, "factor_at"),
+    )

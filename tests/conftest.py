@@ -1,0 +1,88 @@
+"""What every test may rely on: nothing reaches a real account, wherever it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from cloud import REGION, Cloud, make_cloud
+from moto import mock_aws
+
+from fakes import Clock
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# read once, when sendmill.observe is imported
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "tests")
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Sendmill")
+os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def offline_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dummy keys, no profile, no endpoint, and a proxy on which nothing listens."""
+    for name in (
+        "AWS_ENDPOINT_URL",
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "HTTP_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+@pytest.fixture
+def cloud(offline_aws: None) -> Iterator[Cloud]:
+    """Tables, a bucket, queues and secrets in this process (moto)."""
+    with mock_aws():
+        found = make_cloud()
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def load_handler() -> Iterator[Callable[[str], ModuleType]]:
+    """A function from the name of a folder in functions/ to a fresh import of its handler."""
+    before, path = set(sys.modules), list(sys.path)
+
+    def load(function: str) -> ModuleType:
+        folder = ROOT / "functions" / function
+        sys.path.insert(0, str(folder))
+        name = f"{function}_handler"
+        spec = importlib.util.spec_from_file_location(name, folder / "handler.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    sys.path[:] = path
+    for name in set(sys.modules) - before:
+        module_file = getattr(sys.modules[name], "__file__", None) or ""
+        if str(ROOT / "functions") in module_file:
+            del sys.modules[name]

@@ -1,0 +1,233 @@
+"""Campaigns in DynamoDB: created once, counted once, and paused within seconds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cloud import CAMPAIGNS, RECIPIENTS, Cloud
+
+from fakes import CONTENT, NOW, Clock, make_campaign, make_row
+from sendmill.campaign import Config, Service, Status
+from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
+from sendmill.ledger import claim
+from sendmill.store import CampaignStore, RecipientStore
+from sendmill.store.campaigns import CACHE_SECONDS
+
+
+@pytest.fixture
+def store(cloud: Cloud, clock: Clock) -> CampaignStore:
+    return CampaignStore(cloud.dynamodb, CAMPAIGNS, monotonic=clock, sleep=lambda _: None)
+
+
+FULL = make_campaign(
+    content=replace(
+        CONTENT,
+        body="Zo\u00eb \U0001f600",
+        config=Config(
+            email_service=Service.SMTP,
+            from_email="a@example.com",
+            aws_region="us-gov-west-1",
+            aws_secret_name="mail",
+            reply_to="b@example.com",
+        ),
+    ),
+    status=Status.PAUSED,
+    list_id="list_1",
+    rows=9,
+    expected=7,
+    total=6,
+    invalid=1,
+    duplicates=1,
+    chunks=2,
+    chunks_done=1,
+    reason="why",
+    created_by="someone",
+)
+
+
+def test_a_campaign_reads_back_as_it_was_added(store: CampaignStore) -> None:
+    store.add(FULL)
+    assert store.get("spring") == FULL
+    assert store.get("nobody") is None
+
+
+def test_the_first_of_two_campaigns_of_one_id_stands(store: CampaignStore) -> None:
+    first, second = make_campaign(name="first"), make_campaign(name="second")
+    assert store.adopt(first) == first
+    assert store.adopt(second) == first
+    store.add(second)
+    assert store.get("spring") == first
+
+
+def test_a_campaign_is_read_again_after_two_seconds(store: CampaignStore, clock: Clock) -> None:
+    store.add(make_campaign())
+    store.load("spring")
+    other = CampaignStore(store._client, CAMPAIGNS)
+    other.pause("spring", "stop")
+    assert store.load("spring").status is Status.RUNNING  # type: ignore[union-attr]
+    clock.advance(int(CACHE_SECONDS))
+    assert store.load("spring").status is Status.PAUSED  # type: ignore[union-attr]
+
+
+def test_a_pause_of_ones_own_is_seen_at_once(store: CampaignStore) -> None:
+    store.add(make_campaign())
+    store.load("spring")
+    store.pause("spring", "stop")
+    found = store.load("spring")
+    assert found is not None
+    assert (found.status, found.reason) == (Status.PAUSED, "stop")
+
+
+def test_a_campaign_that_is_not_there_is_asked_for_again(store: CampaignStore) -> None:
+    assert store.load("spring") is None
+    store.add(make_campaign())
+    assert store.load("spring") is not None
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_changes_only_from_an_expected_one(store: CampaignStore, status: Status) -> None:
+    store.add(make_campaign(status=status))
+    expected = {Status.DRAFT, Status.PAUSED}
+    changed = store.set_status("spring", Status.RUNNING, expected=expected, reason="r")
+    assert changed is (status in expected)
+    found = store.get("spring")
+    assert found is not None
+    assert found.status is (Status.RUNNING if changed else status)
+
+
+def test_a_campaign_that_does_not_exist_has_no_status(store: CampaignStore) -> None:
+    assert store.set_status("nobody", Status.PAUSED, expected={Status.RUNNING}) is False
+    assert store.get("nobody") is None
+
+
+def test_another_content_is_kept_by_its_digest(store: CampaignStore) -> None:
+    store.keep_content("spring", FULL.content)
+    store.keep_content("spring", FULL.content)
+    fresh = CampaignStore(store._client, CAMPAIGNS)
+    for _ in range(2):
+        assert fresh.content("spring", FULL.content.digest()) == FULL.content
+    with pytest.raises(NotFound, match="content abc of campaign spring"):
+        fresh.content("spring", "abc")
+
+
+def test_chunks_are_created_and_counted_in_once(store: CampaignStore) -> None:
+    store.add(make_campaign(chunks=3))
+    for _ in range(2):
+        store.add_chunks("spring", 0, 3)
+    store.finish_chunk("spring", 1, rows=5, duplicates=2)
+    for _ in range(3):
+        store.check_chunk("spring", 1)
+    for _ in range(3):
+        store.finish_chunk("spring", 1, rows=5, duplicates=2)
+    store.add_chunks("spring", 0, 3)
+    store.check_chunk("spring", 1)
+    store.finish_chunk("spring", 1, rows=5, duplicates=2)
+    found = store.get("spring")
+    assert found is not None
+    assert (found.chunks_done, found.total, found.duplicates) == (1, 5, 2)
+    assert found.chunks_checked == 1
+
+
+def test_what_was_checked_is_checked_again_after_a_refusal(store: CampaignStore) -> None:
+    store.add(make_campaign(chunks=2))
+    store.add_chunks("spring", 0, 2)
+    store.check_chunk("spring", 0)
+    store.uncheck("spring")
+    assert store.get("spring").chunks_checked == 0  # type: ignore[union-attr]
+    store.check_chunk("spring", 0)
+    assert store.get("spring").chunks_checked == 1  # type: ignore[union-attr]
+
+
+def test_the_sweep_knows_which_campaigns_to_look_after(store: CampaignStore) -> None:
+    for campaign_id in ("a", "b", "a"):
+        store.activate(campaign_id)
+    store.deactivate("b")
+    store.deactivate("never")
+    assert list(store.active()) == ["a"]
+
+
+def cancel(cloud: Cloud, times: int) -> None:
+    left = [times]
+
+    def conflict(**_: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise ClientError(
+                {
+                    "Error": {"Code": "TransactionCanceledException", "Message": ""},
+                    "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+                },
+                "TransactWriteItems",
+            )
+
+    cloud.on_dynamodb("before-call.dynamodb.TransactWriteItems", conflict)
+
+
+def test_a_chunk_is_counted_in_after_a_conflict_with_another(
+    store: CampaignStore, cloud: Cloud
+) -> None:
+    """Chunks of one campaign are finished side by side and add to the same item."""
+    store.add(make_campaign(chunks=1))
+    store.add_chunks("spring", 0, 1)
+    store.check_chunk("spring", 0)
+    cancel(cloud, 3)
+    store.finish_chunk("spring", 0, rows=5, duplicates=0)
+    found = store.get("spring")
+    assert found is not None
+    assert (found.chunks_done, found.total) == (1, 5)
+
+
+def test_a_chunk_that_only_meets_conflicts_may_be_tried_later(
+    store: CampaignStore, cloud: Cloud
+) -> None:
+    store.add(make_campaign(chunks=1))
+    store.add_chunks("spring", 0, 1)
+    store.check_chunk("spring", 0)
+    cancel(cloud, 1_000)
+    with pytest.raises(StoreUnavailable, match="counting a chunk: transactions kept conflicting"):
+        store.finish_chunk("spring", 0, rows=5, duplicates=0)
+
+
+def test_counters_are_summed_over_their_shards(store: CampaignStore, cloud: Cloud) -> None:
+    store.add(make_campaign())
+    rows = RecipientStore(cloud.dynamodb, RECIPIENTS, CAMPAIGNS)
+    for owner in ("w1", "w2", "w3", "w4"):
+        row = make_row(f"{owner}@example.com")
+        rows.adopt([row])
+        rows.apply([claim(row, owner=owner, lease=NOW, now=NOW)], owner=owner)
+    assert store.counters("spring") == {"sending": 4}
+    assert store.counters("nobody") == {}
+
+
+def test_campaigns_are_listed_newest_first_page_by_page(store: CampaignStore) -> None:
+    for n in range(5):
+        store.add(make_campaign(f"c{n}", created_at=NOW + n))
+    first, cursor = store.list(limit=3)
+    second, end = store.list(cursor=cursor, limit=3)
+    assert [found.id for found in [*first, *second]] == ["c4", "c3", "c2", "c1", "c0"]
+    assert end == ""
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "zz", "7b", "5b5d", json.dumps({"a": 1}).encode().hex(), "\u00b2\u00b2"],
+)
+def test_a_cursor_that_no_page_gave_is_refused(store: CampaignStore, cursor: str) -> None:
+    with pytest.raises(InvalidCampaign, match="cursor must be"):
+        store.list(cursor=cursor)
+
+
+def test_a_table_that_is_away_is_an_error_of_ours(cloud: Cloud) -> None:
+    store = CampaignStore(cloud.dynamodb, "nowhere", sleep=lambda _: None)
+    with pytest.raises(StoreUnavailable, match="reading a campaign: ResourceNotFoundException"):
+        store.get("spring")
+    with pytest.raises(StoreUnavailable):
+        store.add(make_campaign())
+    with pytest.raises(StoreUnavailable):
+        store.counters("spring")
+    with pytest.raises(StoreUnavailable):
+        store.finish_chunk("spring", 0, rows=1, duplicates=0)
