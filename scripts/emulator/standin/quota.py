@@ -13,10 +13,14 @@ DAY_SECONDS = 86_400
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """Settings are those of a healthy account out of the sandbox; rates are not enforced."""
+    """Settings are those of a healthy, generous account; rates are not enforced.
 
-    max_24_hour_send: float = 50_000.0
-    max_send_rate: float = 14.0
+    A new account of SES sends 14 mails a second and 50,000 a day; at that a demo would take a
+    minute and a load run an hour. Tests of the rate set it by the control interface.
+    """
+
+    max_24_hour_send: float = 5_000_000.0
+    max_send_rate: float = 1_000.0
     sending_enabled: bool = True
     production_access: bool = True
     enforcement_status: str = "HEALTHY"
