@@ -15,12 +15,13 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from routes import build_routes
 from sendmill import aws
+from sendmill.dead_letters import DeadLetterQueue
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
 from sendmill.queue import QueueClient
 from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
-from sendmill.store import CampaignStore, ListStore, RecipientStore, SuppressionStore
+from sendmill.store import AccountStore, CampaignStore, ListStore, RecipientStore, SuppressionStore
 from sendmill.suppression import SuppressionList
 from sendmill.timer import ScheduleTimer
 from sendmill.unsubscribe import Unsubscriber
@@ -72,6 +73,9 @@ app.include_router(
             hash_key=hash_key,
             clock=now,
         ),
+        letters=DeadLetterQueue(aws.sqs(), settings.email_dlq_url),
+        accounts=AccountStore(dynamodb, settings.campaigns_table),
+        region=settings.aws_region,
     )
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from operator_routes import add_operator_routes
 
 from problems import guarded, problem
 from request import (
@@ -23,8 +24,9 @@ from request import (
     query,
     whole_number,
 )
+from sendmill.dead_letters import DeadLetterQueue
 from sendmill.lifecycle import Office
-from sendmill.store import CampaignStore, ListStore
+from sendmill.store import AccountStore, CampaignStore, ListStore
 from sendmill.suppression import SuppressionList
 from sendmill.unsubscribe import Unsubscriber
 from suppression_routes import add_suppression_routes
@@ -44,6 +46,9 @@ def build_routes(
     campaigns: CampaignStore,
     suppressions: SuppressionList,
     unsubscriber: Unsubscriber,
+    letters: DeadLetterQueue,
+    accounts: AccountStore,
+    region: str,
 ) -> Router:
     """Return the routes, bound to the domain."""
     router = Router()  # type: ignore[no-untyped-call]
@@ -52,6 +57,7 @@ def build_routes(
     _control_routes(router, office)
     add_suppression_routes(router, suppressions)
     add_unsubscribe_routes(router, unsubscriber)
+    add_operator_routes(router, letters=letters, accounts=accounts, region=region)
     return router
 
 

@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
     except RetryableError as error:
         logger.warning("events_not_taken", reason=str(error), events=len(records))
+        metrics.add_metric(name="EventsNotTaken", unit="Count", value=len(records))
         return _failures(record["messageId"] for record in records)
     for one in heard:
         _tell(one)

@@ -32,12 +32,19 @@ def free_port() -> int:
     raise RuntimeError("found no two free ports side by side")
 
 
-def run(*command: str | Path, port: int, env: str = "local", timeout: int = 420) -> str:
+def run(
+    *command: str | Path,
+    port: int,
+    env: str = "local",
+    emulated: bool = False,
+    timeout: int = 420,
+) -> str:
     """Run one of the project's commands against the emulator; show its output if it fails."""
+    settings = {"ENV": env, "EMULATOR_PORT": str(port), "CI": "true"}
     found = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "ENV": env, "EMULATOR_PORT": str(port), "CI": "true"},
+        env={**os.environ, **settings, **({"EMULATED": "1"} if emulated else {})},
         capture_output=True,
         text=True,
         timeout=timeout,

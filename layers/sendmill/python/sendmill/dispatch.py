@@ -239,7 +239,8 @@ class Dispatcher:
         stand = self.rows.put_all(wanted)
         fresh = [put.row for put in stand if put.ours and put.row.state is State.PENDING]
         self._enqueue(campaign.id, fresh)
-        ours = sum(put.ours for put in stand)
+        # by recipient: a list that names somebody twice has one row for him
+        ours = len({put.row.rid for put in stand if put.ours})
         self.book.finish_chunk(campaign.id, chunk, rows=ours, duplicates=len(stand) - ours)
         return {"rows": len(stand), "enqueued": len(fresh)}
 

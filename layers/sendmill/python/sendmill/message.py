@@ -79,3 +79,15 @@ def _contact(raw: Mapping[str, Any]) -> Contact:
     except InvalidContact as error:
         # the validator quotes the address; a log line must not
         raise InvalidMessage("contact must hold a valid address and plain fields") from error
+
+
+def why_refused(body: str) -> tuple[str, str]:
+    """Return the campaign a body names, if any, and why nobody can act on it, or nothing."""
+    try:
+        return parse_message(body).campaign_id, ""
+    except InvalidMessage as error:
+        reason = str(error)
+    try:
+        return check_campaign_id(_object(body).get("campaign_id")), reason
+    except (InvalidMessage, InvalidCampaign):
+        return "", reason

@@ -55,11 +55,13 @@ class CampaignStore:
         table: str,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._table = table
         self._monotonic = monotonic
+        self._clock = clock
         self._sleep = sleep
         self._cache: dict[str, tuple[float, Campaign]] = {}
         self._contents: dict[tuple[str, str], Content] = {}
@@ -136,7 +138,7 @@ class CampaignStore:
     def _set_status(
         self, campaign_id: str, status: Status, *, expected: set[Status], changes: Item
     ) -> bool:
-        sets: Item = {"st": str(status), "changed_at": int(time.time()), **changes}
+        sets: Item = {"st": str(status), "changed_at": int(self._clock()), **changes}
         wanted = {f":e{n}": str(value) for n, value in enumerate(sorted(expected))}
         values: Item = {":one": 1, **{f":{name}": value for name, value in sets.items()}, **wanted}
         try:

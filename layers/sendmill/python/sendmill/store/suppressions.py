@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _WRITERS = 16
+# Fewer entries are written before the writers have started.
+_SIDE_BY_SIDE = 20
 _CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
 
 
@@ -53,19 +55,21 @@ class SuppressionStore:
         table: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        writers: int = _WRITERS,
     ) -> None:
         self._client = client
         self._table = table
         self._sleep = sleep
+        self._writers = writers
 
     def add_all(self, entries: Sequence[Suppression]) -> Sequence[bool]:
         """Add entries; say of each whether it was news. A stronger one that stands is left.
 
         Raises StoreUnavailable.
         """
-        if len(entries) < 2:
+        if len(entries) < _SIDE_BY_SIDE:
             return [self._add(entry) for entry in entries]
-        with ThreadPoolExecutor(_WRITERS) as writers:
+        with ThreadPoolExecutor(self._writers) as writers:
             return list(writers.map(self._add, entries))
 
     def page(self, *, cursor: str, limit: int) -> tuple[Sequence[Suppression], str]:

@@ -1,0 +1,126 @@
+"""Look at what nobody could act on, move it back, or throw it away.
+
+A redrive is SQS's own message move: the messages go back to the queue they came from, and the
+ledger decides anew, so a mail that was sent in the meantime is not sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sendmill.errors import QueueUnavailable, StateConflict
+from sendmill.message import why_refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+# A letter that was looked at is hidden from the next look for so long, in seconds.
+LOOK_SECONDS = 5
+_BATCH = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Hold one dead letter: since when it is on the queue, and why nobody could act on it."""
+
+    message_id: str
+    sent_at: int
+    age_seconds: int
+    receives: int
+    campaign_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Say how far the newest redrive has come."""
+
+    status: str
+    moved: int
+    to_move: int
+
+
+class DeadLetterQueue:
+    """Work on one dead-letter queue."""
+
+    def __init__(
+        self, client: SQSClient, url: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._clock = clock
+
+    def look(self, limit: int) -> list[DeadLetter]:
+        """Return up to ``limit`` letters, oldest first; they stay where they are."""
+        found: dict[str, DeadLetter] = {}
+        while len(found) < limit:
+            answer = self._call(
+                "receive_message",
+                MaxNumberOfMessages=min(_BATCH, limit - len(found)),
+                VisibilityTimeout=LOOK_SECONDS,
+                AttributeNames=["All"],
+            )
+            letters = answer.get("Messages", [])
+            if not letters:
+                break
+            for raw in letters:
+                letter = self._letter(raw)
+                found[letter.message_id] = letter
+        return sorted(found.values(), key=lambda letter: letter.sent_at)
+
+    def redrive(self) -> None:
+        """Move every letter back to the queue it came from; raises StateConflict while one runs."""
+        try:
+            self._call("start_message_move_task", url=False, SourceArn=self._arn())
+        except QueueUnavailable as error:
+            if self.newest_move().status == "RUNNING":
+                raise StateConflict("a redrive of this queue is running already") from error
+            raise
+
+    def newest_move(self) -> Move:
+        """Return how far the newest redrive has come."""
+        answer = self._call("list_message_move_tasks", url=False, SourceArn=self._arn())
+        for task in answer.get("Results", []):
+            return Move(
+                status=str(task.get("Status", "")),
+                moved=int(task.get("ApproximateNumberOfMessagesMoved", 0)),
+                to_move=int(task.get("ApproximateNumberOfMessagesToMove", 0)),
+            )
+        return Move(status="NONE", moved=0, to_move=0)
+
+    def purge(self, *, confirm: str) -> None:
+        """Throw every letter away; raises StateConflict unless ``confirm`` is the queue's name."""
+        name = self._url.rpartition("/")[2]
+        if confirm != name:
+            raise StateConflict(f"confirm must be the queue's name, {name} (got {confirm!r})")
+        self._call("purge_queue")
+
+    def _letter(self, raw: dict[str, Any]) -> DeadLetter:
+        attributes = raw.get("Attributes", {})
+        sent_at = int(attributes.get("SentTimestamp", 0)) // 1000
+        campaign_id, reason = why_refused(raw.get("Body", ""))
+        return DeadLetter(
+            message_id=raw["MessageId"],
+            sent_at=sent_at,
+            age_seconds=max(0, int(self._clock()) - sent_at),
+            receives=int(attributes.get("ApproximateReceiveCount", 0)),
+            campaign_id=campaign_id,
+            reason=reason or "handled three times without success: the worker's log says why",
+        )
+
+    def _arn(self) -> str:
+        answer = self._call("get_queue_attributes", AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    def _call(self, name: str, *, url: bool = True, **arguments: Any) -> Any:
+        if url:
+            arguments["QueueUrl"] = self._url
+        try:
+            return getattr(self._client, name)(**arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise QueueUnavailable(f"{name}: {type(error).__name__}: {error}") from error
