@@ -23,6 +23,7 @@ locks=(
   layers/imaging/requirements
   scripts/requirements/emulator
   scripts/requirements/dev
+  scripts/requirements/bench
 )
 
 for lock in "${locks[@]}"; do

@@ -1,5 +1,6 @@
 # The story, in the order a campaign travels: artefacts and ledger first, because all the others stand on
-# them; then sign-in, API, dispatch, the e-mail queue and its worker, and the mail identity at the end.
+# them; then sign-in, API, dispatch, the e-mail queue and its worker, the mail identity, what comes back from
+# it, and at the end the clock that repairs what any of them left behind.
 
 module "artefacts" {
   source = "./modules/artefacts"
@@ -16,6 +17,7 @@ module "store" {
   protect_data         = var.protect_data
   list_retention_days  = var.list_retention_days
   secret_recovery_days = var.secret_recovery_days
+  emulated             = var.emulated
 }
 
 module "auth" {
@@ -44,19 +46,34 @@ module "api" {
     RECIPIENTS_TABLE   = module.store.recipients_table
     CONTACTS_BUCKET    = module.store.contacts_bucket
     DISPATCH_QUEUE_URL = module.dispatch_queue.url
+    DISPATCH_QUEUE_ARN = module.dispatch_queue.arn
+    EMAIL_QUEUE_URL    = module.email_queue.url
+    EMAIL_DLQ_URL      = module.email_queue.dead_letter_url
+    SCHEDULE_GROUP     = module.schedule.campaign_group
+    SCHEDULE_ROLE_ARN  = module.schedule.campaign_role_arn
     KEYS_SECRET_NAME   = module.store.keys_secret_name
     DEFAULT_FROM_EMAIL = var.default_from_email
     MAIL_SECRET_NAME   = module.mail.secret_name
+    UNKNOWN_POLICY     = var.unknown_policy
   }
 
+  # It writes recipients for suppressions and unsubscribing, and deletes only suppressions.
   policies = {
-    campaigns-read  = module.store.campaigns_read_policy_json
-    campaigns-write = module.store.campaigns_write_policy_json
-    recipients-read = module.store.recipients_read_policy_json
-    lists-read      = module.store.lists_read_policy_json
-    lists-write     = module.store.lists_write_policy_json
-    keys-read       = module.store.keys_read_policy_json
-    dispatch-send   = module.dispatch_queue.send_policy_json
+    campaigns-get     = module.store.policies["campaigns_get"]
+    campaigns-query   = module.store.policies["campaigns_query"]
+    campaigns-list    = module.store.policies["campaigns_list"]
+    campaigns-write   = module.store.policies["campaigns_write"]
+    recipients-get    = module.store.policies["recipients_get"]
+    recipients-query  = module.store.policies["recipients_query"]
+    recipients-put    = module.store.policies["recipients_put"]
+    recipients-update = module.store.policies["recipients_update"]
+    recipients-delete = module.store.policies["recipients_delete"]
+    lists-read        = module.store.policies["lists_read"]
+    lists-write       = module.store.policies["lists_write"]
+    keys-read         = module.store.policies["keys_read"]
+    dispatch-send     = module.dispatch_queue.send_policy_json
+    email-redrive     = module.email_queue.redrive_policy_json
+    schedules-manage  = module.schedule.manage_policy_json
   }
 }
 
@@ -66,6 +83,7 @@ module "dispatch_queue" {
   deployment = local.deployment
   name       = "dispatch"
   settings   = var.dispatch_queue
+  emulated   = var.emulated
 }
 
 module "dispatch" {
@@ -86,18 +104,22 @@ module "dispatch" {
     DISPATCH_QUEUE_URL = module.dispatch_queue.url
     EMAIL_QUEUE_URL    = module.email_queue.url
     KEYS_SECRET_NAME   = module.store.keys_secret_name
+    FAIR_QUEUE         = tostring(var.message_group_fairness)
   }
 
   # It also sends to its own queue: one message for each chunk of the list.
   policies = {
-    campaigns-read   = module.store.campaigns_read_policy_json
-    campaigns-write  = module.store.campaigns_write_policy_json
-    recipients-read  = module.store.recipients_read_policy_json
-    recipients-write = module.store.recipients_write_policy_json
-    lists-read       = module.store.lists_read_policy_json
-    keys-read        = module.store.keys_read_policy_json
-    dispatch-send    = module.dispatch_queue.send_policy_json
-    email-send       = module.email_queue.send_policy_json
+    campaigns-get     = module.store.policies["campaigns_get"]
+    campaigns-query   = module.store.policies["campaigns_query"]
+    campaigns-write   = module.store.policies["campaigns_write"]
+    recipients-get    = module.store.policies["recipients_get"]
+    recipients-query  = module.store.policies["recipients_query"]
+    recipients-put    = module.store.policies["recipients_put"]
+    recipients-update = module.store.policies["recipients_update"]
+    lists-read        = module.store.policies["lists_read"]
+    keys-read         = module.store.policies["keys_read"]
+    dispatch-send     = module.dispatch_queue.send_policy_json
+    email-send        = module.email_queue.send_policy_json
   }
 }
 
@@ -107,6 +129,7 @@ module "email_queue" {
   deployment = local.deployment
   name       = "bulk-email"
   settings   = var.email_queue
+  emulated   = var.emulated
 }
 
 module "email_worker" {
@@ -128,16 +151,21 @@ module "email_worker" {
     SES_CONFIGURATION_SET = module.mail.configuration_set
     MAIL_SECRET_NAME      = module.mail.secret_name
     DEFAULT_FROM_EMAIL    = var.default_from_email
+    PUBLIC_URL            = module.api.url
   }
 
   policies = {
-    campaigns-read   = module.store.campaigns_read_policy_json
-    campaigns-write  = module.store.campaigns_write_policy_json
-    recipients-read  = module.store.recipients_read_policy_json
-    recipients-write = module.store.recipients_write_policy_json
-    keys-read        = module.store.keys_read_policy_json
-    mail-send        = module.mail.send_policy_json
-    mail-secret-read = module.mail.secret_read_policy_json
+    campaigns-get     = module.store.policies["campaigns_get"]
+    campaigns-query   = module.store.policies["campaigns_query"]
+    campaigns-write   = module.store.policies["campaigns_write"]
+    recipients-get    = module.store.policies["recipients_get"]
+    recipients-query  = module.store.policies["recipients_query"]
+    recipients-put    = module.store.policies["recipients_put"]
+    recipients-update = module.store.policies["recipients_update"]
+    keys-read         = module.store.policies["keys_read"]
+    mail-send         = module.mail.send_policy_json
+    mail-secret-read  = module.mail.secret_read_policy_json
+    account-read      = module.mail.account_read_policy_json
   }
 }
 
@@ -150,4 +178,89 @@ module "mail" {
   secret_name          = var.mail_secret_name
   secret_recovery_days = var.secret_recovery_days
   emulated             = var.emulated
+}
+
+module "feedback" {
+  source = "./modules/feedback"
+
+  deployment     = local.deployment
+  package        = module.artefacts.functions["feedback"]
+  layer_arns     = module.artefacts.layer_arns
+  log            = var.log
+  settings       = var.feedback
+  queue_settings = var.feedback_queue
+  emulated       = var.emulated
+
+  configuration_set = {
+    name = module.mail.configuration_set
+    arn  = module.mail.configuration_set_arn
+  }
+
+  environment_variables = {
+    CAMPAIGNS_TABLE       = module.store.campaigns_table
+    RECIPIENTS_TABLE      = module.store.recipients_table
+    KEYS_SECRET_NAME      = module.store.keys_secret_name
+    SES_CONFIGURATION_SET = module.mail.configuration_set
+  }
+
+  # It deletes a suppression that a later event takes back.
+  policies = {
+    campaigns-get     = module.store.policies["campaigns_get"]
+    campaigns-write   = module.store.policies["campaigns_write"]
+    recipients-get    = module.store.policies["recipients_get"]
+    recipients-put    = module.store.policies["recipients_put"]
+    recipients-update = module.store.policies["recipients_update"]
+    recipients-delete = module.store.policies["recipients_delete"]
+    keys-read         = module.store.policies["keys_read"]
+  }
+}
+
+module "schedule" {
+  source = "./modules/schedule"
+
+  deployment = local.deployment
+  package    = module.artefacts.functions["sweep"]
+  layer_arns = module.artefacts.layer_arns
+  log        = { level = var.log.level, retention_days = var.sweep.log_retention_days }
+  settings   = var.sweep
+  emulated   = var.emulated
+
+  dispatch_send_policy_json = module.dispatch_queue.send_policy_json
+
+  environment_variables = {
+    CAMPAIGNS_TABLE       = module.store.campaigns_table
+    RECIPIENTS_TABLE      = module.store.recipients_table
+    EMAIL_QUEUE_URL       = module.email_queue.url
+    DISPATCH_QUEUE_URL    = module.dispatch_queue.url
+    FEEDBACK_QUEUE_URL    = module.feedback.queue_url
+    FEEDBACK_DLQ_URL      = module.feedback.dead_letter_url
+    KEYS_SECRET_NAME      = module.store.keys_secret_name
+    SES_CONFIGURATION_SET = module.mail.configuration_set
+    FAIR_QUEUE            = tostring(var.message_group_fairness)
+    RATE_SAFETY_FACTOR    = tostring(var.rate_safety_factor)
+
+    REPUTATION = jsonencode({
+      bounce_pause    = var.reputation.bounce.pause
+      complaint_pause = var.reputation.complaint.pause
+      minimum         = var.reputation.minimum_volume
+    })
+  }
+
+  policies = {
+    campaigns-get               = module.store.policies["campaigns_get"]
+    campaigns-query             = module.store.policies["campaigns_query"]
+    campaigns-write             = module.store.policies["campaigns_write"]
+    campaigns-delete            = module.store.policies["campaigns_delete"]
+    recipients-get              = module.store.policies["recipients_get"]
+    recipients-query            = module.store.policies["recipients_query"]
+    recipients-due              = module.store.policies["recipients_due"]
+    recipients-update           = module.store.policies["recipients_update"]
+    keys-read                   = module.store.policies["keys_read"]
+    dispatch-send               = module.dispatch_queue.send_policy_json
+    email-send                  = module.email_queue.send_policy_json
+    email-watch                 = module.email_queue.watch_policy_json
+    feedback-watch              = module.feedback.watch_policy_json
+    feedback-dead-letters-watch = module.feedback.dead_letters_watch_policy_json
+    account-read                = module.mail.account_read_policy_json
+  }
 }

@@ -40,6 +40,31 @@ output "email_dlq_url" {
   value       = module.email_queue.dead_letter_url
 }
 
+output "feedback_topic_arn" {
+  description = "Topic on which SES says what became of each mail."
+  value       = module.feedback.topic_arn
+}
+
+output "feedback_queue_url" {
+  description = "Queue of what SES says became of each mail."
+  value       = module.feedback.queue_url
+}
+
+output "feedback_dlq_url" {
+  description = "Dead-letter queue of the feedback queue, also of what the topic could not deliver."
+  value       = module.feedback.dead_letter_url
+}
+
+output "schedule_group" {
+  description = "Schedule group of the campaigns that start later."
+  value       = module.schedule.campaign_group
+}
+
+output "schedule_dlq_url" {
+  description = "Queue of sweeps that did not run or did not end well."
+  value       = module.schedule.dead_letter_url
+}
+
 output "campaigns_table" {
   description = "Table of campaigns, lists, chunks, counters and suppressions."
   value       = module.store.campaigns_table
@@ -91,6 +116,8 @@ output "function_names" {
     api          = module.api.function_name
     dispatch     = module.dispatch.function_name
     email_worker = module.email_worker.function_name
+    feedback     = module.feedback.function_name
+    sweep        = module.schedule.function_name
   }
 }
 
@@ -101,5 +128,7 @@ output "log_group_names" {
     api_access   = module.api.access_log_group_name
     dispatch     = module.dispatch.log_group_name
     email_worker = module.email_worker.log_group_name
+    feedback     = module.feedback.log_group_name
+    sweep        = module.schedule.log_group_name
   }
 }

@@ -167,6 +167,73 @@ variable "mail_secret_name" {
   }
 }
 
+# --- Sending rules ---------------------------------------------------------------------------------------
+
+variable "message_group_fairness" {
+  type        = bool
+  description = "Whether a message carries its campaign as message group, so that a small campaign is not stuck behind a large one; turn it off where the queue is read by something that sorts by group."
+  nullable    = false
+  default     = true
+}
+
+variable "unknown_policy" {
+  type        = string
+  description = "What a campaign that says nothing does with a mail that may have gone out: auto asks the events, hold asks a person, resend risks a second mail."
+  nullable    = false
+  default     = "auto"
+
+  validation {
+    condition     = contains(["auto", "hold", "resend"], var.unknown_policy)
+    error_message = "unknown_policy must be auto, hold or resend (got \"${var.unknown_policy}\")."
+  }
+}
+
+variable "rate_safety_factor" {
+  type        = number
+  description = "Share of the account's sending rate and daily quota that Sendmill uses; lower it where others send from the same account."
+  nullable    = false
+  default     = 0.9
+
+  validation {
+    condition     = var.rate_safety_factor >= 0.01 && var.rate_safety_factor <= 1
+    error_message = "rate_safety_factor must be 0.01 to 1 (got ${var.rate_safety_factor})."
+  }
+}
+
+# SES puts an account under review at 5 % bounces or 0.1 % complaints:
+# https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html
+variable "reputation" {
+  type = object({
+    bounce = optional(object({
+      warn  = optional(number, 0.02)
+      pause = optional(number, 0.04)
+    }), {})
+    complaint = optional(object({
+      warn  = optional(number, 0.0004)
+      pause = optional(number, 0.0008)
+    }), {})
+    minimum_volume = optional(number, 500)
+  })
+  description = "Shares of bounces and complaints at which a campaign is paused once minimum_volume mails went out, and an alarm warns before; lower them for an account under review."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for limit in [var.reputation.bounce, var.reputation.complaint] : limit.warn > 0 && limit.pause <= 1])
+    error_message = "reputation.bounce and .complaint must be shares above 0 and up to 1 (got ${jsonencode(var.reputation)})."
+  }
+
+  validation {
+    condition     = alltrue([for limit in [var.reputation.bounce, var.reputation.complaint] : limit.warn < limit.pause])
+    error_message = "reputation must warn before it pauses (got ${jsonencode(var.reputation)})."
+  }
+
+  validation {
+    condition     = var.reputation.minimum_volume >= 1 && floor(var.reputation.minimum_volume) == var.reputation.minimum_volume
+    error_message = "reputation.minimum_volume must be a whole number from 1 (got ${var.reputation.minimum_volume})."
+  }
+}
+
 # --- Sign-in and API -------------------------------------------------------------------------------------
 
 variable "jwt_issuer" {
@@ -344,5 +411,96 @@ variable "email_worker" {
   validation {
     condition     = var.email_worker.maximum_concurrency >= 2 && var.email_worker.maximum_concurrency <= 1000
     error_message = "email_worker.maximum_concurrency must be 2 to 1000 (got ${var.email_worker.maximum_concurrency})."
+  }
+}
+
+variable "feedback_queue" {
+  type = object({
+    visibility_timeout_seconds = optional(number, 360)
+    retention_days             = optional(number, 13)
+    max_receive_count          = optional(number, 8)
+    dead_letter_retention_days = optional(number, 14)
+  })
+  description = "Queue of what SES says became of each mail. Shorten the visibility timeout only together with feedback.timeout_seconds."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.feedback_queue.visibility_timeout_seconds >= 1 && var.feedback_queue.visibility_timeout_seconds <= 43200
+    error_message = "feedback_queue.visibility_timeout_seconds must be 1 to 43200 (got ${var.feedback_queue.visibility_timeout_seconds})."
+  }
+
+  validation {
+    condition     = alltrue([for days in [var.feedback_queue.retention_days, var.feedback_queue.dead_letter_retention_days] : days >= 1 && days <= 14])
+    error_message = "feedback_queue.retention_days and dead_letter_retention_days must be 1 to 14 (got ${var.feedback_queue.retention_days} and ${var.feedback_queue.dead_letter_retention_days})."
+  }
+
+  validation {
+    condition     = var.feedback_queue.max_receive_count >= 2 && var.feedback_queue.max_receive_count <= 1000
+    error_message = "feedback_queue.max_receive_count must be 2 to 1000, so that one crash is not a dead letter (got ${var.feedback_queue.max_receive_count})."
+  }
+}
+
+variable "feedback" {
+  type = object({
+    memory_mb               = optional(number, 512)
+    timeout_seconds         = optional(number, 60)
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 5)
+    maximum_concurrency     = optional(number, 10)
+  })
+  description = "Function that records bounces, complaints and deliveries; raise its concurrency when events lag behind."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.feedback.memory_mb >= 128 && var.feedback.memory_mb <= 10240
+    error_message = "feedback.memory_mb must be 128 to 10240 (got ${var.feedback.memory_mb})."
+  }
+
+  validation {
+    condition     = var.feedback.timeout_seconds >= 1 && var.feedback.timeout_seconds <= 900
+    error_message = "feedback.timeout_seconds must be 1 to 900 (got ${var.feedback.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.feedback.batch_size >= 1 && var.feedback.batch_size <= 10000
+    error_message = "feedback.batch_size must be 1 to 10000 (got ${var.feedback.batch_size})."
+  }
+
+  validation {
+    condition     = var.feedback.batching_window_seconds >= 0 && var.feedback.batching_window_seconds <= 300
+    error_message = "feedback.batching_window_seconds must be 0 to 300 (got ${var.feedback.batching_window_seconds})."
+  }
+
+  validation {
+    condition     = var.feedback.maximum_concurrency >= 2 && var.feedback.maximum_concurrency <= 1000
+    error_message = "feedback.maximum_concurrency must be 2 to 1000 (got ${var.feedback.maximum_concurrency})."
+  }
+}
+
+variable "sweep" {
+  type = object({
+    memory_mb          = optional(number, 512)
+    timeout_seconds    = optional(number, 60)
+    log_retention_days = optional(number, 30)
+  })
+  description = "Function that repairs every minute what was left behind; its log says much about nothing, so it is kept for a shorter time than others."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.sweep.memory_mb >= 128 && var.sweep.memory_mb <= 10240
+    error_message = "sweep.memory_mb must be 128 to 10240 (got ${var.sweep.memory_mb})."
+  }
+
+  validation {
+    condition     = var.sweep.timeout_seconds >= 10 && var.sweep.timeout_seconds <= 900
+    error_message = "sweep.timeout_seconds must be 10 to 900 (got ${var.sweep.timeout_seconds})."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.sweep.log_retention_days)
+    error_message = "sweep.log_retention_days must be a period CloudWatch Logs knows, as for log.retention_days (got ${var.sweep.log_retention_days})."
   }
 }

@@ -19,6 +19,7 @@ REGION = "us-east-1"
 CAMPAIGNS = "campaigns"
 RECIPIENTS = "recipients"
 BUCKET = "contacts"
+SIGNING_KEYS = {"k1": "a signing key of at least thirty-two characters"}
 SMTP = {"host": "127.0.0.1", "username": "u", "password": "p"}
 
 
@@ -77,7 +78,8 @@ def make_cloud() -> Cloud:
     _table(dynamodb, RECIPIENTS, "due", ("g1pk", "S"), ("g1sk", "N"), "KEYS_ONLY")
     s3.create_bucket(Bucket=BUCKET)
     secrets = _client("secretsmanager")
-    secrets.create_secret(Name="keys", SecretString=json.dumps({"hash": HASH_KEY.decode()}))
+    keys = {"hash": HASH_KEY.decode(), "kid": "k1", "keys": SIGNING_KEYS}
+    secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
     secrets.create_secret(Name="mail", SecretString=json.dumps(SMTP))
     return Cloud(
         dynamodb=dynamodb,

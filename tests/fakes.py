@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sendmill.campaign import Campaign, Config, Content, Service, Status, with_status
+from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status, with_status
 from sendmill.contact import Contact, recipient_id
 from sendmill.contact_list import Accepted, ContactList, Rejected
 from sendmill.dispatch import Put
 from sendmill.errors import NotFound, QueueUnavailable, StoreUnavailable
-from sendmill.ledger import COUNTED_NEWS, NEWS_ORDER, News, Row, State, Transition
+from sendmill.ledger import COUNTED_NEWS, FINAL, NEWS_ORDER, News, Row, State, Transition
 from sendmill.mail import Mail
 from sendmill.outcome import Outcome, accepted
 from sendmill.rate import Slot
@@ -89,6 +89,7 @@ class MemoryCampaigns:
         self.chunks: dict[str, dict[int, str]] = {}
         self.counts: dict[str, Counter[str]] = {}
         self.active_ids: set[str] = set()
+        self.repaired: set[str] = set()
 
     def add(self, campaign: Campaign) -> None:
         """Create a campaign."""
@@ -180,6 +181,25 @@ class MemoryCampaigns:
         """Let the sweep look after a campaign."""
         self.active_ids.add(campaign_id)
 
+    def active(self) -> Iterator[str]:
+        """Yield the campaigns that the sweep looks after."""
+        yield from sorted(self.active_ids)
+
+    def deactivate(self, campaign_id: str) -> None:
+        """Forget a campaign, if it is over."""
+        found = self.campaigns.get(campaign_id)
+        if found is None or found.status in OVER:
+            self.active_ids.discard(campaign_id)
+
+    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> bool:
+        """Move counters, once in a while; ``repaired`` is emptied when that has passed."""
+        with self.lock:
+            if campaign_id in self.repaired:
+                return False
+            self.repaired.add(campaign_id)
+            self.counts.setdefault(campaign_id, Counter()).update(changes)
+            return True
+
     def _advance(
         self, campaign_id: str, chunk: int, before: str, after: str, counts: Mapping[str, int]
     ) -> None:
@@ -254,6 +274,20 @@ class MemoryLedger:
         for row in list(self.rows.values()):
             if row.campaign_id == campaign_id and row.shard == shard:
                 yield row
+
+    def due(self, shard: int, *, now: int, limit: int) -> Sequence[Row]:
+        """Return rows that are not final and wanted to be looked at, oldest first."""
+        self._ask()
+        open_ = [
+            row
+            for row in self.rows.values()
+            if row.shard == shard and row.state not in FINAL and row.due <= now
+        ]
+        return sorted(open_, key=lambda row: row.due)[:limit]
+
+    def count_states(self, campaign_id: str) -> Mapping[str, int]:
+        """Return states and news of a campaign's rows, counted one by one."""
+        return self.states(campaign_id) + self.news(campaign_id)
 
     def page(
         self, campaign_id: str, *, state: State | None, cursor: str, limit: int
@@ -440,6 +474,10 @@ class MemoryQueue:
         """Take mails."""
         self.groups.add(group)
         self._take(self.mails, bodies)
+
+    def mails_waiting(self) -> int:
+        """Return how many mails nobody has taken."""
+        return len(self.mails)
 
     def return_mail(self, receipt_handle: str, *, after_seconds: int) -> None:
         """Note after how many seconds a message is to be seen again."""

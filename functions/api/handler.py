@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from routes import build_routes
 from sendmill import aws
+from sendmill.campaign import UnknownPolicy
 from sendmill.dead_letters import DeadLetterQueue
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
@@ -58,6 +59,7 @@ office = Office(
     clock=now,
     new_id=lambda kind: f"{kind}_{int(time.time())}{secrets.token_hex(4)}",
     default_from=settings.default_from_email,
+    unknown_policy=settings.unknown_policy or UnknownPolicy.AUTO,
 )
 app = APIGatewayHttpResolver()
 app.include_router(
@@ -73,7 +75,9 @@ app.include_router(
             hash_key=hash_key,
             clock=now,
         ),
-        letters=DeadLetterQueue(aws.sqs(), settings.email_dlq_url),
+        letters=DeadLetterQueue(
+            aws.sqs(), settings.email_dlq_url, default_from=settings.default_from_email
+        ),
         accounts=AccountStore(dynamodb, settings.campaigns_table),
         region=settings.aws_region,
     )

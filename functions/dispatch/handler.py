@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 settings = load(DispatchSettings)
-dynamodb = aws.dynamodb()
+dynamodb = aws.hot_dynamodb()
 accounts = AccountStore(dynamodb, settings.campaigns_table)
 dispatcher = Dispatcher(
     rows=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),

@@ -12,10 +12,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sendmill import aws
+from sendmill.errors import RetryableError
 from sendmill.observe import logger, metrics, tracer
 from sendmill.provider.account import ask_account
 from sendmill.queue import QueueClient
-from sendmill.rate import Account
+from sendmill.rate import SAFETY
 from sendmill.settings import SweepSettings, load
 from sendmill.store import AccountStore, CampaignStore, RecipientStore
 from sendmill.store.watermarks import WatermarkStore
@@ -48,11 +49,18 @@ def stream() -> Stream:
     )
 
 
-def refresh_account() -> Account:
-    """Ask SES for the account, and keep the answer for every worker."""
-    fresh = replace(ask_account(ses), asked_at=int(time.time()))
+def refresh_account() -> None:
+    """Ask SES for the account, and keep the answer for every worker; the ledger cannot wait."""
+    try:
+        fresh = replace(
+            ask_account(ses),
+            asked_at=int(time.time()),
+            safety=float(settings.rate_safety_factor or SAFETY),
+        )
+    except RetryableError as error:
+        logger.warning("account_not_refreshed", reason=str(error))
+        return
     accounts.save_quota(settings.aws_region, fresh)
-    return fresh
 
 
 sweeper = Sweeper(

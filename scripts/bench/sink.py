@@ -1,14 +1,14 @@
 """Answer as SES v2, DynamoDB, SQS and Secrets Manager do, after a delay that is set from outside.
 
-A process of its own, so that its CPU is nobody's. It keeps what PutItem brings and gives it back;
-a transaction is answered but changes nothing, so that the same rows can be sent for ever. It
-checks no signature: what is measured is the caller.
+A process of its own, so that its CPU is nobody's; it prints its port. It keeps what PutItem brings
+and gives it back; a transaction is answered but changes nothing, so that the same rows can be sent
+for ever. It checks no signature: what is measured is the caller.
 
-    python sink.py [--port 0] [--certificate FILE --key FILE]   prints its port, serves till killed
+    python sink.py [--port 0] [--certificate FILE --key FILE] [--ses SECONDS] [--aws SECONDS]
 
     POST /_bench/delay    {"ses": seconds, "aws": seconds}
     GET  /_bench/counts   requests by kind
-    GET  /_bench/last     the last body of each kind
+    GET  /_bench/recent   the last bodies of each kind
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import re
 import ssl
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ ACCOUNT = {
     "SendQuota": {"Max24HourSend": 1e9, "MaxSendRate": 1e6, "SentLast24Hours": 0.0},
 }
 
+KEPT = 32
+
 Item = dict[str, dict[str, str]]
 Answer = tuple[int, str]
 
@@ -42,10 +44,10 @@ Answer = tuple[int, str]
 class Sink:
     """Hold what is shared by all connections."""
 
-    def __init__(self) -> None:
-        self.delay = {"ses": 0.0, "aws": 0.0}
+    def __init__(self, delay: dict[str, float]) -> None:
+        self.delay = delay
         self.counts: Counter[str] = Counter()
-        self.last: dict[str, str] = {}
+        self.recent: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._items: dict[tuple[str, str, str], Item] = {}
         self._answers = {
             "PutItem": self._put_item,
@@ -69,7 +71,7 @@ class Sink:
         found = _TARGET.search(head)
         name = found[1].decode() if found else "unknown"
         self.counts[name] += 1
-        self.last[name] = body.decode()
+        self.recent[name].append(body.decode())
         make = self._answers.get(name)
         status, said = make(body) if make else (200, "{}")
         delay = 0.0 if name == "GetSecretValue" else self.delay["aws"]
@@ -126,8 +128,8 @@ class Sink:
         if head.startswith(b"POST /_bench/delay"):
             self.delay |= json.loads(body)
             return self.delay
-        if head.startswith(b"GET /_bench/last"):
-            return self.last
+        if head.startswith(b"GET /_bench/recent"):
+            return {name: list(bodies) for name, bodies in self.recent.items()}
         return self.counts
 
 
@@ -180,9 +182,9 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-async def serve(port: int, tls: ssl.SSLContext | None) -> None:
+async def serve(port: int, tls: ssl.SSLContext | None, delay: dict[str, float]) -> None:
     """Serve until killed."""
-    sink = Sink()
+    sink = Sink(delay)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(sink), "127.0.0.1", port, ssl=tls, backlog=1024
     )
@@ -196,12 +198,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--key", type=Path)
+    parser.add_argument("--ses", type=float, default=0.0)
+    parser.add_argument("--aws", type=float, default=0.0)
     arguments = parser.parse_args()
     tls = None
     if arguments.certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(arguments.certificate, arguments.key)
-    asyncio.run(serve(arguments.port, tls))
+    asyncio.run(serve(arguments.port, tls, {"ses": arguments.ses, "aws": arguments.aws}))
 
 
 if __name__ == "__main__":

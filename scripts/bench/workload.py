@@ -37,6 +37,16 @@ BODY = (
     + "<p>Your office is {{ city }}, your number {{ account }}; we write to {{ email }}.</p>\n"
     "</td></tr></table></body></html>\n"
 )
+# The text part of those who write one themselves.
+TEXT = (
+    "Dear {{ first_name }} {{ last_name }},\n\n"
+    + "".join(
+        "A desk that answers within a day: "
+        f"what changed <https://example.com/news/{n}?c={{{{ company }}}}>.\n\n"
+        for n in range(12)
+    )
+    + "Your office: {{ city }}, your number: {{ account }}; sent to {{ email }}.\n"
+)
 CONTENT = Content(
     subject="Hello {{ first_name }}!",
     body=BODY,

@@ -21,6 +21,7 @@ variables {
   protect_data         = true
   list_retention_days  = 396
   secret_recovery_days = 30
+  emulated             = false
 }
 
 run "data" {
@@ -70,7 +71,6 @@ run "mail" {
     domain             = "example.com"
     default_from_email = "noreply@example.com"
     secret_name        = "smtp"
-    emulated           = false
   }
 
   assert {

@@ -20,7 +20,8 @@ provider "aws" {
 }
 
 variables {
-  name = "bulk-email"
+  name     = "bulk-email"
+  emulated = false
   settings = {
     visibility_timeout_seconds = 900
     retention_days             = 4

@@ -1,4 +1,5 @@
-# Nothing behind the API is reached without a token, and what is not listed does not exist.
+# Nothing behind the API is reached without a token but the unsubscribe link, and what is
+# not listed does not exist.
 
 provider "aws" {
   region                      = "us-east-1"
@@ -38,17 +39,31 @@ run "routes" {
   module { source = "./modules/api" }
 
   assert {
-    condition     = length(aws_apigatewayv2_route.this) > 0 && alltrue([for route in aws_apigatewayv2_route.this : route.authorization_type == "JWT"])
-    error_message = "Open routes: ${join(", ", [for route in aws_apigatewayv2_route.this : route.route_key if route.authorization_type != "JWT"])}."
+    condition     = length(aws_apigatewayv2_route.signed) > 0 && alltrue([for route in aws_apigatewayv2_route.signed : route.authorization_type == "JWT"])
+    error_message = "Open routes: ${join(", ", [for route in aws_apigatewayv2_route.signed : route.route_key if route.authorization_type != "JWT"])}."
   }
 
   assert {
-    condition     = toset([for route in aws_apigatewayv2_route.this : route.route_key]) == toset(jsondecode(file("modules/api/routes.json")))
+    condition = toset([for route in aws_apigatewayv2_route.anonymous : route.route_key]) == toset([
+      "GET /u/{campaign_id}/{rid}/{token}",
+      "HEAD /u/{campaign_id}/{rid}/{token}",
+      "POST /u/{campaign_id}/{rid}/{token}",
+    ])
+    error_message = "Other routes than the unsubscribe link are open: ${join(", ", [for route in aws_apigatewayv2_route.anonymous : route.route_key])}."
+  }
+
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.anonymous : route.authorization_type == "NONE"])
+    error_message = "A recipient without an account cannot unsubscribe."
+  }
+
+  assert {
+    condition     = toset([for route in aws_apigatewayv2_route.signed : route.route_key]) == toset(jsondecode(file("modules/api/routes.json")).signed)
     error_message = "The routes are not the ones of routes.json."
   }
 
   assert {
-    condition     = alltrue([for route in aws_apigatewayv2_route.this : can(regex("^(GET|POST|PUT|DELETE) /v1/", route.route_key))])
+    condition     = alltrue([for route in aws_apigatewayv2_route.signed : can(regex("^(GET|POST|PUT|DELETE) /v1/", route.route_key))])
     error_message = "A route is a catch-all, or outside /v1."
   }
 

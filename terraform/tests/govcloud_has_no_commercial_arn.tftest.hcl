@@ -63,7 +63,8 @@ run "queue_policies" {
       region      = "us-gov-west-1"
       account_id  = "333333333333"
     }
-    name = "bulk-email"
+    name     = "bulk-email"
+    emulated = false
     settings = {
       visibility_timeout_seconds = 900
       retention_days             = 4

@@ -1,5 +1,6 @@
 # Each function is granted exactly these permissions; the next file says what each permission allows.
-# Marks stand for the permissions, because their documents name ARNs that a plan does not know yet.
+# Marks stand for the permissions, because their documents name ARNs that a plan does not know yet; the two of
+# modules/schedule stand under their own names.
 
 provider "aws" {
   region                      = "us-east-1"
@@ -19,17 +20,26 @@ override_module {
   target          = module.store
   override_during = plan
   outputs = {
-    campaigns_table              = "campaigns"
-    recipients_table             = "recipients"
-    contacts_bucket              = "contacts"
-    keys_secret_name             = "keys"
-    campaigns_read_policy_json   = "{\"grant\": \"campaigns_read\"}"
-    campaigns_write_policy_json  = "{\"grant\": \"campaigns_write\"}"
-    recipients_read_policy_json  = "{\"grant\": \"recipients_read\"}"
-    recipients_write_policy_json = "{\"grant\": \"recipients_write\"}"
-    lists_read_policy_json       = "{\"grant\": \"lists_read\"}"
-    lists_write_policy_json      = "{\"grant\": \"lists_write\"}"
-    keys_read_policy_json        = "{\"grant\": \"keys_read\"}"
+    campaigns_table  = "campaigns"
+    recipients_table = "recipients"
+    contacts_bucket  = "contacts"
+    keys_secret_name = "keys"
+    policies = {
+      campaigns_get     = "{\"grant\": \"campaigns_get\"}"
+      campaigns_query   = "{\"grant\": \"campaigns_query\"}"
+      campaigns_list    = "{\"grant\": \"campaigns_list\"}"
+      campaigns_write   = "{\"grant\": \"campaigns_write\"}"
+      campaigns_delete  = "{\"grant\": \"campaigns_delete\"}"
+      recipients_get    = "{\"grant\": \"recipients_get\"}"
+      recipients_query  = "{\"grant\": \"recipients_query\"}"
+      recipients_due    = "{\"grant\": \"recipients_due\"}"
+      recipients_put    = "{\"grant\": \"recipients_put\"}"
+      recipients_update = "{\"grant\": \"recipients_update\"}"
+      recipients_delete = "{\"grant\": \"recipients_delete\"}"
+      lists_read        = "{\"grant\": \"lists_read\"}"
+      lists_write       = "{\"grant\": \"lists_write\"}"
+      keys_read         = "{\"grant\": \"keys_read\"}"
+    }
   }
 }
 
@@ -37,11 +47,13 @@ override_module {
   target          = module.mail
   override_during = plan
   outputs = {
-    configuration_set       = "set"
-    secret_name             = "smtp"
-    dkim_tokens             = []
-    send_policy_json        = "{\"grant\": \"mail_send\"}"
-    secret_read_policy_json = "{\"grant\": \"mail_secret_read\"}"
+    configuration_set        = "set"
+    configuration_set_arn    = "arn:aws:ses:us-east-1:111111111111:configuration-set/set"
+    secret_name              = "smtp"
+    dkim_tokens              = []
+    send_policy_json         = "{\"grant\": \"mail_send\"}"
+    account_read_policy_json = "{\"grant\": \"account_read\"}"
+    secret_read_policy_json  = "{\"grant\": \"mail_secret_read\"}"
   }
 }
 
@@ -49,9 +61,14 @@ override_module {
   target          = module.dispatch_queue
   override_during = plan
   outputs = {
-    url              = "https://sqs/dispatch"
-    dead_letter_url  = "https://sqs/dispatch-dlq"
-    send_policy_json = "{\"grant\": \"dispatch_send\"}"
+    url                            = "https://sqs/dispatch"
+    arn                            = "arn:aws:sqs:us-east-1:111111111111:dispatch"
+    dead_letter_url                = "https://sqs/dispatch-dlq"
+    dead_letter_arn                = "arn:aws:sqs:us-east-1:111111111111:dispatch-dlq"
+    send_policy_json               = "{\"grant\": \"dispatch_send\"}"
+    watch_policy_json              = "{\"grant\": \"dispatch_watch\"}"
+    dead_letters_watch_policy_json = "{\"grant\": \"dispatch_dead_letters_watch\"}"
+    redrive_policy_json            = "{\"grant\": \"dispatch_redrive\"}"
     source = {
       arn                        = "arn:aws:sqs:us-east-1:111111111111:dispatch"
       consume_policy_json        = "{\"grant\": \"dispatch_consume\"}"
@@ -64,12 +81,37 @@ override_module {
   target          = module.email_queue
   override_during = plan
   outputs = {
-    url              = "https://sqs/email"
-    dead_letter_url  = "https://sqs/email-dlq"
-    send_policy_json = "{\"grant\": \"email_send\"}"
+    url                            = "https://sqs/email"
+    arn                            = "arn:aws:sqs:us-east-1:111111111111:email"
+    dead_letter_url                = "https://sqs/email-dlq"
+    dead_letter_arn                = "arn:aws:sqs:us-east-1:111111111111:email-dlq"
+    send_policy_json               = "{\"grant\": \"email_send\"}"
+    watch_policy_json              = "{\"grant\": \"email_watch\"}"
+    dead_letters_watch_policy_json = "{\"grant\": \"email_dead_letters_watch\"}"
+    redrive_policy_json            = "{\"grant\": \"email_redrive\"}"
     source = {
       arn                        = "arn:aws:sqs:us-east-1:111111111111:email"
       consume_policy_json        = "{\"grant\": \"email_consume\"}"
+      visibility_timeout_seconds = 900
+    }
+  }
+}
+
+override_module {
+  target          = module.feedback.module.queue
+  override_during = plan
+  outputs = {
+    url                            = "https://sqs/feedback"
+    arn                            = "arn:aws:sqs:us-east-1:111111111111:feedback"
+    dead_letter_url                = "https://sqs/feedback-dlq"
+    dead_letter_arn                = "arn:aws:sqs:us-east-1:111111111111:feedback-dlq"
+    send_policy_json               = "{\"grant\": \"feedback_send\"}"
+    watch_policy_json              = "{\"grant\": \"feedback_watch\"}"
+    dead_letters_watch_policy_json = "{\"grant\": \"feedback_dead_letters_watch\"}"
+    redrive_policy_json            = "{\"grant\": \"feedback_redrive\"}"
+    source = {
+      arn                        = "arn:aws:sqs:us-east-1:111111111111:feedback"
+      consume_policy_json        = "{\"grant\": \"feedback_consume\"}"
       visibility_timeout_seconds = 900
     }
   }
@@ -79,44 +121,102 @@ run "grants" {
   command = plan
 
   assert {
-    condition = toset([for name, policy in module.api.policies : jsondecode(policy).grant if name != "runtime"]) == toset([
-      "campaigns_read",
+    condition = toset([for name, policy in module.api.policies : name == "schedules-manage" ? name : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "campaigns_get",
+      "campaigns_list",
+      "campaigns_query",
       "campaigns_write",
       "dispatch_send",
+      "email_redrive",
       "keys_read",
       "lists_read",
       "lists_write",
-      "recipients_read",
+      "recipients_delete",
+      "recipients_get",
+      "recipients_put",
+      "recipients_query",
+      "recipients_update",
+      "schedules-manage",
     ])
     error_message = "api is granted something else: ${join(", ", sort(keys(module.api.policies)))}."
   }
 
   assert {
     condition = toset([for name, policy in module.dispatch.policies : jsondecode(policy).grant if name != "runtime"]) == toset([
-      "campaigns_read",
+      "campaigns_get",
+      "campaigns_query",
       "campaigns_write",
       "dispatch_consume",
       "dispatch_send",
       "email_send",
       "keys_read",
       "lists_read",
-      "recipients_read",
-      "recipients_write",
+      "recipients_get",
+      "recipients_put",
+      "recipients_query",
+      "recipients_update",
     ])
     error_message = "dispatch is granted something else: ${join(", ", sort(keys(module.dispatch.policies)))}."
   }
 
   assert {
     condition = toset([for name, policy in module.email_worker.policies : jsondecode(policy).grant if name != "runtime"]) == toset([
-      "campaigns_read",
+      "account_read",
+      "campaigns_get",
+      "campaigns_query",
       "campaigns_write",
       "email_consume",
       "keys_read",
       "mail_secret_read",
       "mail_send",
-      "recipients_read",
-      "recipients_write",
+      "recipients_get",
+      "recipients_put",
+      "recipients_query",
+      "recipients_update",
     ])
     error_message = "email_worker is granted something else: ${join(", ", sort(keys(module.email_worker.policies)))}."
+  }
+
+  assert {
+    condition = toset([for name, policy in module.feedback.policies : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "campaigns_get",
+      "campaigns_write",
+      "feedback_consume",
+      "keys_read",
+      "recipients_delete",
+      "recipients_get",
+      "recipients_put",
+      "recipients_update",
+    ])
+    error_message = "feedback is granted something else: ${join(", ", sort(keys(module.feedback.policies)))}."
+  }
+
+  assert {
+    condition = toset([for name, policy in module.schedule.policies : name == "failures-send" ? name : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "account_read",
+      "campaigns_delete",
+      "campaigns_get",
+      "campaigns_query",
+      "campaigns_write",
+      "dispatch_send",
+      "email_send",
+      "email_watch",
+      "failures-send",
+      "feedback_dead_letters_watch",
+      "feedback_watch",
+      "keys_read",
+      "recipients_due",
+      "recipients_get",
+      "recipients_query",
+      "recipients_update",
+    ])
+    error_message = "sweep is granted something else: ${join(", ", sort(keys(module.schedule.policies)))}."
+  }
+
+  assert {
+    condition = toset([for name, policy in module.schedule.campaign_role_policies : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "dispatch_send",
+    ])
+    error_message = "A campaign's schedule is granted something else: ${join(", ", sort(keys(module.schedule.campaign_role_policies)))}."
   }
 }

@@ -27,6 +27,7 @@ run "store" {
     protect_data         = true
     list_retention_days  = 396
     secret_recovery_days = 30
+    emulated             = false
   }
 
   override_resource {
@@ -54,56 +55,53 @@ run "store" {
   }
 
   assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.campaigns_read.statement : [
-        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
-      ]
-      ])) == toset([
-      "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-      "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-      "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-      "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns/index/by_kind",
-    ])
-    error_message = "The permission to read campaigns allows something else: ${jsonencode(data.aws_iam_policy_document.campaigns_read.statement)}"
-  }
-
-  assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.campaigns_write.statement : [
-        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
-      ]
-      ])) == toset([
-      "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-      "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-      "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
-    ])
-    error_message = "The permission to write campaigns allows something else: ${jsonencode(data.aws_iam_policy_document.campaigns_write.statement)}"
-  }
-
-  assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.recipients_read.statement : [
-        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
-      ]
-      ])) == toset([
-      "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-      "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-      "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-    ])
-    error_message = "The permission to read recipients allows something else: ${jsonencode(data.aws_iam_policy_document.recipients_read.statement)}"
-  }
-
-  assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.recipients_write.statement : [
-        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
-      ]
-      ])) == toset([
-      "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-      "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-      "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-    ])
-    error_message = "The permission to write recipients allows something else: ${jsonencode(data.aws_iam_policy_document.recipients_write.statement)}"
+    condition = {
+      for name, document in data.aws_iam_policy_document.table : name => toset(flatten([
+        for statement in document.statement : [
+          for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+        ]
+      ]))
+      } == {
+      campaigns_get = toset([
+        "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+        "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      campaigns_query = toset([
+        "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      campaigns_list = toset([
+        "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns/index/by_kind",
+      ])
+      campaigns_write = toset([
+        "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+        "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+        "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      campaigns_delete = toset([
+        "dynamodb:DeleteItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      recipients_get = toset([
+        "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+        "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+      ])
+      recipients_query = toset([
+        "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+      ])
+      recipients_due = toset([
+        "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients/index/due",
+      ])
+      recipients_put = toset([
+        "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+      ])
+      recipients_update = toset([
+        "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+        "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+      ])
+      recipients_delete = toset([
+        "dynamodb:DeleteItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
+      ])
+    }
+    error_message = "A permission on a table allows something else: ${jsonencode({ for name, document in data.aws_iam_policy_document.table : name => document.statement })}"
   }
 
   assert {
@@ -151,12 +149,19 @@ run "queue" {
       max_receive_count          = 3
       dead_letter_retention_days = 14
     }
+    emulated = false
   }
 
   override_resource {
     target          = aws_sqs_queue.this
     override_during = plan
     values          = { arn = "arn:aws-us-gov:sqs:us-gov-west-1:333333333333:queue" }
+  }
+
+  override_resource {
+    target          = aws_sqs_queue.dead_letter
+    override_during = plan
+    values          = { arn = "arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq" }
   }
 
   assert {
@@ -182,6 +187,46 @@ run "queue" {
       "sqs:ReceiveMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:queue",
     ])
     error_message = "The permission to consume allows something else: ${jsonencode(data.aws_iam_policy_document.consume.statement)}"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.watch["queue"].statement : [
+        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+      ]
+      ])) == toset([
+      "sqs:GetQueueAttributes on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:queue",
+    ])
+    error_message = "The permission to watch a queue allows something else: ${jsonencode(data.aws_iam_policy_document.watch["queue"].statement)}"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.watch["dead_letter"].statement : [
+        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+      ]
+      ])) == toset([
+      "sqs:GetQueueAttributes on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+    ])
+    error_message = "The permission to watch dead letters allows something else: ${jsonencode(data.aws_iam_policy_document.watch["dead_letter"].statement)}"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.redrive.statement : [
+        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+      ]
+      ])) == toset([
+      "sqs:CancelMessageMoveTask on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:DeleteMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:GetQueueAttributes on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:ListMessageMoveTasks on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:PurgeQueue on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:ReceiveMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+      "sqs:SendMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:queue",
+      "sqs:StartMessageMoveTask on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
+    ])
+    error_message = "The permission to redrive allows something else: ${jsonencode(data.aws_iam_policy_document.redrive.statement)}"
   }
 }
 
@@ -244,6 +289,17 @@ run "mail" {
       { test = "StringLike", variable = "ses:FromAddress", values = tolist(["*@example.com"]) },
     ])
     error_message = "The worker may send as somebody else: ${jsonencode(data.aws_iam_policy_document.send.statement[0].condition)}"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.account_read.statement : [
+        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+      ]
+      ])) == toset([
+      "ses:GetAccount on *",
+    ])
+    error_message = "The permission to read the account allows something else: ${jsonencode(data.aws_iam_policy_document.account_read.statement)}"
   }
 }
 

@@ -33,6 +33,31 @@ run "defaults" {
   }
 
   assert {
+    condition = var.feedback_queue == {
+      visibility_timeout_seconds = 360
+      retention_days             = 13
+      max_receive_count          = 8
+      dead_letter_retention_days = 14
+    } && var.feedback.timeout_seconds * 6 == var.feedback_queue.visibility_timeout_seconds && var.feedback.batch_size == 10
+    error_message = "The feedback queue's defaults changed: ${jsonencode([var.feedback_queue, var.feedback])}."
+  }
+
+  assert {
+    condition     = jsonencode(var.reputation) == "{\"bounce\":{\"pause\":0.04,\"warn\":0.02},\"complaint\":{\"pause\":0.0008,\"warn\":0.0004},\"minimum_volume\":500}"
+    error_message = "Sending is paused at other shares than promised, or told to the function in another shape: ${jsonencode(var.reputation)}."
+  }
+
+  assert {
+    condition     = var.message_group_fairness && var.unknown_policy == "auto" && var.rate_safety_factor == 0.9
+    error_message = "The sending rules' defaults changed."
+  }
+
+  assert {
+    condition     = output.function_names.feedback == "sendmill-dev-feedback" && output.function_names.sweep == "sendmill-dev-sweep"
+    error_message = "The functions are called ${jsonencode(output.function_names)}."
+  }
+
+  assert {
     condition     = output.function_names.email_worker == "sendmill-dev-email-worker"
     error_message = "The worker is called ${output.function_names.email_worker}."
   }

@@ -70,7 +70,8 @@ run "a_message_must_outlive_its_receives" {
   command = plan
   module { source = "./modules/queue" }
   variables {
-    name = "tasks"
+    name     = "tasks"
+    emulated = false
     settings = {
       visibility_timeout_seconds = 43200
       retention_days             = 1
@@ -85,7 +86,8 @@ run "dead_letters_must_outlive_messages" {
   command = plan
   module { source = "./modules/queue" }
   variables {
-    name = "tasks"
+    name     = "tasks"
+    emulated = false
     settings = {
       visibility_timeout_seconds = 900
       retention_days             = 14

@@ -33,6 +33,12 @@ run "first_rules" {
     dispatch             = { memory_mb = 10241 }
     email_queue          = { visibility_timeout_seconds = 0 }
     email_worker         = { memory_mb = 127 }
+    feedback_queue       = { visibility_timeout_seconds = 0 }
+    feedback             = { memory_mb = 10241 }
+    sweep                = { memory_mb = 127 }
+    unknown_policy       = "retry"
+    rate_safety_factor   = 1.1
+    reputation           = { bounce = { pause = 1.5 } }
   }
   expect_failures = [
     var.environment,
@@ -50,6 +56,12 @@ run "first_rules" {
     var.dispatch,
     var.email_queue,
     var.email_worker,
+    var.feedback_queue,
+    var.feedback,
+    var.sweep,
+    var.unknown_policy,
+    var.rate_safety_factor,
+    var.reputation,
   ]
 }
 
@@ -64,6 +76,11 @@ run "second_rules" {
     dispatch             = { timeout_seconds = 901 }
     email_queue          = { dead_letter_retention_days = 15 }
     email_worker         = { timeout_seconds = 0 }
+    feedback_queue       = { retention_days = 0 }
+    feedback             = { timeout_seconds = 901 }
+    sweep                = { timeout_seconds = 9 }
+    rate_safety_factor   = 0
+    reputation           = { complaint = { warn = 0.0008 } }
   }
   expect_failures = [
     var.log,
@@ -74,6 +91,11 @@ run "second_rules" {
     var.dispatch,
     var.email_queue,
     var.email_worker,
+    var.feedback_queue,
+    var.feedback,
+    var.sweep,
+    var.rate_safety_factor,
+    var.reputation,
   ]
 }
 
@@ -85,6 +107,10 @@ run "third_rules" {
     dispatch       = { batch_size = 0 }
     email_queue    = { max_receive_count = 1001 }
     email_worker   = { batch_size = 10001 }
+    feedback_queue = { max_receive_count = 1 }
+    feedback       = { batch_size = 0 }
+    sweep          = { log_retention_days = 2 }
+    reputation     = { minimum_volume = 0 }
   }
   expect_failures = [
     var.api,
@@ -92,6 +118,10 @@ run "third_rules" {
     var.dispatch,
     var.email_queue,
     var.email_worker,
+    var.feedback_queue,
+    var.feedback,
+    var.sweep,
+    var.reputation,
   ]
 }
 
@@ -100,10 +130,14 @@ run "fourth_rules" {
   variables {
     dispatch     = { batching_window_seconds = 301 }
     email_worker = { batching_window_seconds = -1 }
+    feedback     = { batching_window_seconds = 301 }
+    reputation   = { minimum_volume = 1.5 }
   }
   expect_failures = [
     var.dispatch,
     var.email_worker,
+    var.feedback,
+    var.reputation,
   ]
 }
 
@@ -112,9 +146,13 @@ run "fifth_rules" {
   variables {
     dispatch     = { maximum_concurrency = 1 }
     email_worker = { maximum_concurrency = 1001 }
+    feedback     = { maximum_concurrency = 1 }
+    reputation   = { bounce = { warn = 0 } }
   }
   expect_failures = [
     var.dispatch,
     var.email_worker,
+    var.feedback,
+    var.reputation,
   ]
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -16,6 +18,15 @@ ENVIRONMENTS = sorted(
     path.stem for path in (TERRAFORM / "env").glob("*.tfvars") if path.stem != "emulated"
 )
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
+
+# Where main.tf gives a function what this class of settings.py reads.
+FUNCTION_OF = {
+    "ApiSettings": "api",
+    "DispatchSettings": "dispatch",
+    "WorkerSettings": "email_worker",
+    "FeedbackSettings": "feedback",
+    "SweepSettings": "schedule",
+}
 
 
 def named(path: Path) -> str:
@@ -99,7 +110,53 @@ def test_every_environment_has_its_name_and_a_state_of_its_own(name: str) -> Non
     assert re.search(rf'^region +=? *"{region[1]}"$', backend, flags=re.MULTILINE)
 
 
-def test_routes_are_listed_once_and_under_the_version() -> None:
+def test_routes_are_listed_once_and_only_the_unsubscribe_link_is_open() -> None:
     routes = json.loads((TERRAFORM / "modules/api/routes.json").read_text())
-    assert len(routes) == len(set(routes))
-    assert all(re.fullmatch(r"(GET|POST|PUT|DELETE) /v1/[a-z_{}/-]+", route) for route in routes)
+    signed, anonymous = routes.pop("signed"), routes.pop("anonymous")
+    assert not routes
+    assert len(signed) == len(set(signed))
+    assert all(re.fullmatch(r"(GET|POST|PUT|DELETE) /v1/[a-z_{}/-]+", route) for route in signed)
+    link = "/u/{campaign_id}/{rid}/{token}"
+    assert sorted(anonymous) == [f"GET {link}", f"HEAD {link}", f"POST {link}"]
+
+
+def test_a_schedule_of_a_campaign_has_one_policy_and_only_its_own_group_takes_its_role() -> None:
+    """A plan does not tell: it sees no policy attached beside the one, and no trust yet."""
+    code = "".join(without_comments(path) for path in CODE)
+    for role in ("jobs", "campaigns"):
+        (body,) = re.findall(rf'"aws_iam_role" "{role}" {{(.*?)^}}', code, re.DOTALL | re.MULTILINE)
+        assert f'assume_role_policy = data.aws_iam_policy_document.assume["{role}"].json' in body
+    assert len(re.findall(r"role +=.*aws_iam_role\.campaigns\b", code)) == 1
+    assert "aws_iam_role_policy_attachment" not in code
+    assert "managed_policy_arns" not in code
+
+
+def settings_read_by_the_code() -> dict[str, set[str]]:
+    """Return the environment variables of each function, by the class that reads them."""
+    tree = ast.parse((TERRAFORM.parent / "layers/sendmill/python/sendmill/settings.py").read_text())
+    return {
+        node.name: {part.target.id.upper() for part in node.body if named_field(part)}
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name in FUNCTION_OF
+    }
+
+
+def named_field(node: ast.stmt) -> TypeGuard[Any]:
+    return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+
+
+def settings_given(module: str) -> set[str]:
+    body = blocks((TERRAFORM / "main.tf").read_text(), "module")[module]
+    (given,) = re.findall(r"environment_variables = \{\n(.*?)\n  \}", body, flags=re.DOTALL)
+    own = TERRAFORM / "modules" / module / "main.tf"
+    everywhere = (TERRAFORM / "modules/function/main.tf").read_text()
+    text = "\n".join([given, everywhere, own.read_text() if own.exists() else ""])
+    return {"AWS_REGION", *re.findall(r"\b([A-Z_]{5,}) += ", text)}  # the region is Lambda's own
+
+
+@pytest.mark.parametrize(("name", "module"), FUNCTION_OF.items())
+def test_every_setting_the_code_reads_is_given_to_its_function(name: str, module: str) -> None:
+    read = settings_read_by_the_code()
+    if name not in read:
+        pytest.skip(f"settings.py has no {name}")
+    assert read[name] <= settings_given(module)

@@ -52,15 +52,17 @@ def test_starting_twice_mails_once(stack: Stack) -> None:
     assert len(stack.delivered(campaign_id=campaign["campaign_id"])) == 2
 
 
-def test_a_recipient_without_a_field_fails_by_name_and_the_others_are_mailed(stack: Stack) -> None:
-    campaign = send_list(
-        stack, "email,name\nann@example.com,Ann\n", body="Dear {{ name }} {{ surname }}"
-    )
+def test_a_row_that_lacks_a_field_refuses_the_campaign_by_its_line_and_mails_nobody(
+    stack: Stack,
+) -> None:
+    rows = "".join(f"row{n}@example.com,N{n},{'' if n == 700 else 'x'}\n" for n in range(1200))
+    body = "Dear {{ name }} {% if nick == '' %}{{ missing }}{% endif %}"
+    campaign = send_list(stack, f"email,name,nick\n{rows}", body=body)
     over = until_over(stack, campaign["campaign_id"])
-    assert over["states"] == {"failed": 1}
-    (row,) = stack.pages(f"/v1/campaigns/{campaign['campaign_id']}/recipients?state=failed")
-    assert "'surname' is undefined" in row["reason"]
-    assert row["line"] == 2
+    assert over["status"] == "refused"
+    assert over["reason"] == "line 702 of the list: body: 'missing' is undefined"
+    assert stack.delivered(campaign_id=campaign["campaign_id"]) == []
+    assert stack.pages(f"/v1/campaigns/{campaign['campaign_id']}/recipients") == []
 
 
 def test_pause_keeps_the_rest_waiting_and_resume_sends_it_once(mailbox: Stack) -> None:

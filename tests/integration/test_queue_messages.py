@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,31 +165,52 @@ def test_the_same_message_at_the_same_moment_in_two_workers_is_one_mail(mailbox:
         assert states(mailbox, campaign_id) == {"accepted": 1}
 
 
+@pytest.fixture
+def no_events(mailbox: Stack) -> Iterator[Stack]:
+    """Have SES lose its events, and send them again afterwards."""
+    mailbox.mailbox("PUT", "/events", {"off": True})
+    yield mailbox
+    mailbox.mailbox("PUT", "/events", {"off": False})
+
+
+def kill_while_sending(stack: Stack, campaign_id: str, email: str) -> None:
+    """Kill the worker between the provider's acceptance and the record."""
+    fault = {"match": {"to": f"^{email}$"}, "action": "accept_then_hang", "seconds": 25}
+    stack.mailbox("PUT", "/faults", [fault])
+    put(stack, message(campaign_id, email))
+    eventually(
+        lambda: stack.delivered(campaign_id=campaign_id), bool, what="the provider took the mail"
+    )
+    assert kill_workers("sendmill-local-email-worker") > 0
+    stack.mailbox("DELETE", "/faults")
+
+
 def test_a_worker_killed_after_the_provider_took_the_mail_sends_no_second_one(
-    mailbox: Stack,
+    no_events: Stack,
 ) -> None:
     campaign_id = "campaign_killed"
-    mailbox.mailbox(
-        "PUT",
-        "/faults",
-        [{"match": {"to": "^killed@"}, "action": "accept_then_hang", "seconds": 25}],
-    )
-    put(mailbox, message(campaign_id, "killed@example.com"))
+    kill_while_sending(no_events, campaign_id, "killed@example.com")
+    assert states(no_events, campaign_id) == {"sending": 1}
     eventually(
-        lambda: mailbox.delivered(campaign_id=campaign_id), bool, what="the provider took the mail"
-    )
-    assert states(mailbox, campaign_id) == {"sending": 1}
-    assert kill_workers("sendmill-local-email-worker") > 0
-    mailbox.mailbox("DELETE", "/faults")
-    eventually(
-        lambda: states(mailbox, campaign_id),
+        lambda: states(no_events, campaign_id),
         lambda found: found == {"unknown": 1},
-        seconds=150,
+        seconds=200,
         what="the recipient is unknown",
     )
-    assert len(mailbox.delivered(campaign_id=campaign_id)) == 1
-    campaign = mailbox.request("GET", f"/v1/campaigns/{campaign_id}")
+    assert len(no_events.delivered(campaign_id=campaign_id)) == 1
+    campaign = no_events.request("GET", f"/v1/campaigns/{campaign_id}")
     assert campaign["status"] == "complete_with_unknown"
+
+
+def test_the_provider_s_own_event_settles_what_a_killed_worker_left(mailbox: Stack) -> None:
+    campaign_id = "campaign_killed_with_events"
+    kill_while_sending(mailbox, campaign_id, "settled@example.com")
+    eventually(
+        lambda: states(mailbox, campaign_id),
+        lambda found: found == {"accepted": 1},
+        what="the event made it accepted",
+    )
+    assert len(mailbox.delivered(campaign_id=campaign_id)) == 1
 
 
 def invoke(stack: Stack, event: bytes) -> Any:

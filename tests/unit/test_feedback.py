@@ -196,7 +196,15 @@ def test_a_soft_bounce_is_counted_and_suppresses_nobody(kind: str) -> None:
     world.hear(event("Bounce", bounceType=kind, bounceSubType="MailboxFull"))
     assert world.suppressions.entries == {}
     assert world.row(ADA).reason == f"{kind.lower()}_mailboxfull"
+    assert world.ledger.campaigns.counters("spring") == {"accepted": 1, "soft_bounced": 1}
+
+
+def test_a_mail_that_bounces_for_ever_after_all_is_counted_once() -> None:
+    world = World(ADA)
+    world.hear(event("Delivery"), event("Bounce", bounceType="Transient"))
+    world.hear(event("Bounce"))
     assert world.ledger.campaigns.counters("spring") == {"accepted": 1, "bounced": 1}
+    assert world.suppressions.reasons() == {"ada@example.com": "bounced"}
 
 
 def test_a_complaint_suppresses_more_strongly_than_a_bounce() -> None:
@@ -337,7 +345,15 @@ def test_the_watermark_waits_for_the_rows() -> None:
     assert world.watermarks.at == {SET: NOW}
 
 
-KINDS = ("Send", "DeliveryDelay", "Delivery", "Bounce", "Complaint", "Reject")
+KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Send", {}),
+    ("DeliveryDelay", {}),
+    ("Delivery", {}),
+    ("Bounce", {}),
+    ("Bounce", {"bounceType": "Transient"}),
+    ("Complaint", {}),
+    ("Reject", {}),
+)
 STATES = (State.SENDING, State.UNKNOWN, State.RETRY, State.ACCEPTED)
 
 
@@ -358,7 +374,9 @@ def test_any_order_and_number_of_events_comes_to_the_same_end(
     ends = []
     for order in (events, data.draw(st.permutations(doubled))):
         world = World(*rows)
-        bodies = [event(kind, row, attempt=attempt) for row, kind, attempt in order]
+        bodies = [
+            event(kind, row, attempt=attempt, **parts) for row, (kind, parts), attempt in order
+        ]
         while bodies:
             size = data.draw(st.integers(min_value=1, max_value=10))
             world.hear(*bodies[:size])

@@ -301,7 +301,7 @@ def test_news_only_ever_advance_and_their_counters_with_them(old: News, new: New
         return
     assert step is not None
     assert (step.after.news, step.after.state) == (new, State.ACCEPTED)
-    counted = {"delivered", "bounced", "complained"}
+    counted = {"delivered", "soft_bounced", "bounced", "complained"}
     assert step.counts == {
         **({str(old): -1} if old in counted else {}),
         **({str(new): 1} if new in counted else {}),

@@ -55,7 +55,8 @@ PLAIN = tags(attributes(quotes=('"', "'", None), blanks=" \n\t"), [""]) | st.sam
         "<script>if (a) b()</script>", "<title>News</title>",
     ]
 )  # fmt: skip
-ODD = tags(attributes(quotes=('"', "", None), blanks=" /\f"), [" ", ' class="x"']) | st.sampled_from(
+LOOSE = attributes(quotes=('"', "", None), blanks=" /\f")
+ODD = tags(LOOSE, [" ", ' class="x"']) | st.sampled_from(
     [
         "<", "a < b", "<!-->", "<!--a--b-->", "<!---->", "<![endif]>", "<?php x ?>", "<!x>",
         "<![CDATA[x]]>", "<style>a<b</style>", "<title>a<b>c</title>", "<p", "<a href=", "</",

@@ -73,6 +73,14 @@ def test_a_campaign_is_read_again_after_two_seconds(store: CampaignStore, clock:
     assert store.load("spring").status is Status.PAUSED  # type: ignore[union-attr]
 
 
+def test_a_resume_is_seen_at_once(store: CampaignStore, cloud: Cloud) -> None:
+    store.adopt(make_campaign(status=Status.PAUSED))
+    assert store.load("spring").status is Status.PAUSED  # type: ignore[union-attr]
+    another = CampaignStore(cloud.dynamodb, CAMPAIGNS)
+    another.set_status("spring", Status.RUNNING, expected={Status.PAUSED})
+    assert store.load("spring").status is Status.RUNNING  # type: ignore[union-attr]
+
+
 def test_a_pause_of_ones_own_is_seen_at_once(store: CampaignStore) -> None:
     store.add(make_campaign())
     store.load("spring")

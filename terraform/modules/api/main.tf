@@ -1,3 +1,7 @@
+locals {
+  routes = jsondecode(file("${path.module}/routes.json"))
+}
+
 module "function" {
   source = "../function"
 
@@ -43,15 +47,26 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 # One list, which a test compares with the routes in the code. There is no $default route: what is not
-# listed does not exist, and nothing listed is open.
-resource "aws_apigatewayv2_route" "this" {
-  for_each = toset(jsondecode(file("${path.module}/routes.json")))
+# listed does not exist.
+resource "aws_apigatewayv2_route" "signed" {
+  for_each = toset(local.routes.signed)
 
   api_id             = aws_apigatewayv2_api.this.id
   route_key          = each.key
   target             = "integrations/${aws_apigatewayv2_integration.this.id}"
   authorization_type = "JWT"
   authorizer_id      = aws_apigatewayv2_authorizer.this.id
+}
+
+# Open on purpose: the recipient of a mail has no account, and neither has the mail program that unsubscribes
+# for its user (RFC 8058). The signed token in the path is what is checked, by the function.
+resource "aws_apigatewayv2_route" "anonymous" {
+  for_each = toset(local.routes.anonymous)
+
+  api_id             = aws_apigatewayv2_api.this.id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.this.id}"
+  authorization_type = "NONE"
 }
 
 # The prefix /aws/vendedlogs keeps the log group out of the account's log resource policy, which is limited

@@ -23,6 +23,16 @@ data "aws_iam_policy_document" "send" {
   }
 }
 
+data "aws_iam_policy_document" "account_read" {
+  statement {
+    sid     = "ReadQuotaAndStanding"
+    actions = ["ses:GetAccount"]
+    # The action is about the account and takes no resource:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
+    resources = ["*"]
+  }
+}
+
 data "aws_iam_policy_document" "secret_read" {
   statement {
     sid       = "ReadSmtpCredentials"

@@ -3,6 +3,11 @@ output "configuration_set" {
   value       = aws_sesv2_configuration_set.this.configuration_set_name
 }
 
+output "configuration_set_arn" {
+  description = "ARN of the configuration set, for what trusts its events."
+  value       = aws_sesv2_configuration_set.this.arn
+}
+
 output "secret_name" {
   description = "Name of the secret for SMTP credentials."
   value       = aws_secretsmanager_secret.smtp.name
@@ -16,6 +21,11 @@ output "dkim_tokens" {
 output "send_policy_json" {
   description = "Permission to send as the domain through the configuration set."
   value       = data.aws_iam_policy_document.send.json
+}
+
+output "account_read_policy_json" {
+  description = "Permission to ask SES for the account's quota and standing."
+  value       = data.aws_iam_policy_document.account_read.json
 }
 
 output "secret_read_policy_json" {

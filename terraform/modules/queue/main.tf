@@ -7,6 +7,12 @@ locals {
   arn_prefix      = "arn:${var.deployment.partition}:sqs:${var.deployment.region}:${var.deployment.account_id}"
   queue_arn       = "${local.arn_prefix}:${local.queue_name}"
   dead_letter_arn = "${local.arn_prefix}:${local.dead_letter_name}"
+
+  # A policy without a statement is none; null leaves the queue without.
+  policies = {
+    for name, document in data.aws_iam_policy_document.queue :
+    name => !var.emulated || length(var.publishers) > 0 ? document.json : null
+  }
 }
 
 # Policy and redrive allowance stand inside the queues: as resources of their own the provider waits 25 s
@@ -18,7 +24,7 @@ resource "aws_sqs_queue" "this" {
   message_retention_seconds  = var.settings.retention_days * 86400
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = true
-  policy                     = data.aws_iam_policy_document.encrypted_transport["queue"].json
+  policy                     = local.policies["queue"]
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
@@ -37,9 +43,9 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_name
   message_retention_seconds = var.settings.dead_letter_retention_days * 86400
-  receive_wait_time_seconds = 20
+  receive_wait_time_seconds = 1 # every server is asked, and a person who looks does not wait for 20 s
   sqs_managed_sse_enabled   = true
-  policy                    = data.aws_iam_policy_document.encrypted_transport["dead_letter"].json
+  policy                    = local.policies["dead_letter"]
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"

@@ -27,3 +27,19 @@ variable "settings" {
   description = "Times of the queue; the root variable of the same shape says when to change one."
   nullable    = false
 }
+
+variable "publishers" {
+  type = map(object({
+    service    = string
+    source_arn = string
+  }))
+  description = "AWS services that send to the queue by themselves, by a name in lower case, each for one source alone."
+  nullable    = false
+  default     = {}
+}
+
+variable "emulated" {
+  type        = bool
+  description = "True on an emulator, which speaks plain HTTP and has actions of its own for batches."
+  nullable    = false
+}

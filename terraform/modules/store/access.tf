@@ -1,40 +1,30 @@
-# What others may do with the ledger, the lists and the keys. Nobody scans, nobody deletes rows.
+# What others may do with the ledger, the lists and the keys: one permission a verb, so that each function is
+# granted the verbs it uses. Nobody scans.
 
-data "aws_iam_policy_document" "campaigns_read" {
-  statement {
-    sid       = "ReadCampaigns"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
-    resources = [aws_dynamodb_table.campaigns.arn]
-  }
+locals {
+  table_permissions = {
+    campaigns_get    = [aws_dynamodb_table.campaigns.arn, ["BatchGetItem", "GetItem"]]
+    campaigns_query  = [aws_dynamodb_table.campaigns.arn, ["Query"]]
+    campaigns_list   = ["${aws_dynamodb_table.campaigns.arn}/index/by_kind", ["Query"]]
+    campaigns_write  = [aws_dynamodb_table.campaigns.arn, ["ConditionCheckItem", "PutItem", "UpdateItem"]]
+    campaigns_delete = [aws_dynamodb_table.campaigns.arn, ["DeleteItem"]]
 
-  statement {
-    sid       = "ListCampaigns"
-    actions   = ["dynamodb:Query"]
-    resources = ["${aws_dynamodb_table.campaigns.arn}/index/by_kind"]
-  }
-}
-
-data "aws_iam_policy_document" "campaigns_write" {
-  statement {
-    sid       = "WriteCampaigns"
-    actions   = ["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-    resources = [aws_dynamodb_table.campaigns.arn]
+    recipients_get    = [aws_dynamodb_table.recipients.arn, ["BatchGetItem", "GetItem"]]
+    recipients_query  = [aws_dynamodb_table.recipients.arn, ["Query"]]
+    recipients_due    = ["${aws_dynamodb_table.recipients.arn}/index/due", ["Query"]]
+    recipients_put    = [aws_dynamodb_table.recipients.arn, ["PutItem"]]
+    recipients_update = [aws_dynamodb_table.recipients.arn, ["ConditionCheckItem", "UpdateItem"]]
+    recipients_delete = [aws_dynamodb_table.recipients.arn, ["DeleteItem"]]
   }
 }
 
-data "aws_iam_policy_document" "recipients_read" {
-  statement {
-    sid       = "ReadRecipients"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
-    resources = [aws_dynamodb_table.recipients.arn]
-  }
-}
+data "aws_iam_policy_document" "table" {
+  for_each = local.table_permissions
 
-data "aws_iam_policy_document" "recipients_write" {
   statement {
-    sid       = "WriteRecipients"
-    actions   = ["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-    resources = [aws_dynamodb_table.recipients.arn]
+    sid       = replace(title(replace(each.key, "_", " ")), " ", "")
+    actions   = [for action in each.value[1] : "dynamodb:${action}"]
+    resources = [each.value[0]]
   }
 }
 

@@ -18,37 +18,14 @@ output "keys_secret_name" {
   value       = aws_secretsmanager_secret.keys.name
 }
 
-output "campaigns_read_policy_json" {
-  description = "Permission to read campaigns and to list them by kind."
-  value       = data.aws_iam_policy_document.campaigns_read.json
-}
-
-output "campaigns_write_policy_json" {
-  description = "Permission to write campaigns, alone or in a transaction."
-  value       = data.aws_iam_policy_document.campaigns_write.json
-}
-
-output "recipients_read_policy_json" {
-  description = "Permission to read recipients."
-  value       = data.aws_iam_policy_document.recipients_read.json
-}
-
-output "recipients_write_policy_json" {
-  description = "Permission to write recipients, alone or in a transaction."
-  value       = data.aws_iam_policy_document.recipients_write.json
-}
-
-output "lists_read_policy_json" {
-  description = "Permission to read contact lists."
-  value       = data.aws_iam_policy_document.lists_read.json
-}
-
-output "lists_write_policy_json" {
-  description = "Permission to store contact lists."
-  value       = data.aws_iam_policy_document.lists_write.json
-}
-
-output "keys_read_policy_json" {
-  description = "Permission to read the keys."
-  value       = data.aws_iam_policy_document.keys_read.json
+output "policies" {
+  description = "Permissions by what they allow: a verb on a table, on the lists, or on the keys."
+  value = merge(
+    { for name, document in data.aws_iam_policy_document.table : name => document.json },
+    {
+      lists_read  = data.aws_iam_policy_document.lists_read.json
+      lists_write = data.aws_iam_policy_document.lists_write.json
+      keys_read   = data.aws_iam_policy_document.keys_read.json
+    },
+  )
 }

@@ -28,3 +28,9 @@ variable "secret_recovery_days" {
   description = "Days the deleted keys can be recovered; 0 deletes at once."
   nullable    = false
 }
+
+variable "emulated" {
+  type        = bool
+  description = "True on an emulator, which speaks plain HTTP: the bucket does not deny it there."
+  nullable    = false
+}

@@ -31,8 +31,8 @@ _PATIENT = Config(
     read_timeout=10,
     max_pool_connections=16,
 )
-# Calls of one batch to the ledger that may run side by side.
-_HOT_LANES = 4
+# Calls to the ledger that may run side by side: the rows of a chunk are written one by one.
+_HOT_LANES = 32
 
 
 def dynamodb() -> DynamoDBClient:
@@ -59,13 +59,13 @@ def hot_dynamodb() -> DynamoDBClient:
     """Return the client of the ledger for a function that calls it for every batch."""
     client = dynamodb()
     endpoint = Endpoint(client, prepare_read, credentials=_credentials(), lanes=_HOT_LANES)
-    return cast("DynamoDBClient", HotCalls(client, endpoint))
+    return cast("DynamoDBClient", HotCalls(client, endpoint.find()))
 
 
 def sesv2(region: str) -> Endpoint:
     """Return where mails are posted, in a region or in the function's own: one attempt each."""
     client = boto3.client("sesv2", region_name=region or None, config=client_config())
-    return Endpoint(client, prepare_send, credentials=_credentials(), lanes=LANES)
+    return Endpoint(client, prepare_send, credentials=_credentials(), lanes=LANES).find()
 
 
 def ses_account(region: str) -> SESV2Client:

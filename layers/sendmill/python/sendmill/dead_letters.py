@@ -46,13 +46,19 @@ class Move:
 
 
 class DeadLetterQueue:
-    """Work on one dead-letter queue."""
+    """Work on one dead-letter queue; ``default_from`` is the worker's, who reads as we do."""
 
     def __init__(
-        self, client: SQSClient, url: str, *, clock: Callable[[], float] = time.time
+        self,
+        client: SQSClient,
+        url: str,
+        *,
+        default_from: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._url = url
+        self._default_from = default_from
         self._clock = clock
 
     def look(self, limit: int) -> list[DeadLetter]:
@@ -63,14 +69,15 @@ class DeadLetterQueue:
                 "receive_message",
                 MaxNumberOfMessages=min(_BATCH, limit - len(found)),
                 VisibilityTimeout=LOOK_SECONDS,
+                # not the queue's own long poll: an empty answer is an answer here
+                WaitTimeSeconds=0,
                 AttributeNames=["All"],
             )
-            letters = answer.get("Messages", [])
-            if not letters:
+            seen = [self._letter(raw) for raw in answer.get("Messages", [])]
+            fresh = {letter.message_id: letter for letter in seen if letter.message_id not in found}
+            if not fresh:
                 break
-            for raw in letters:
-                letter = self._letter(raw)
-                found[letter.message_id] = letter
+            found |= fresh
         return sorted(found.values(), key=lambda letter: letter.sent_at)
 
     def redrive(self) -> None:
@@ -103,7 +110,7 @@ class DeadLetterQueue:
     def _letter(self, raw: dict[str, Any]) -> DeadLetter:
         attributes = raw.get("Attributes", {})
         sent_at = int(attributes.get("SentTimestamp", 0)) // 1000
-        campaign_id, reason = why_refused(raw.get("Body", ""))
+        campaign_id, reason = why_refused(raw.get("Body", ""), default_from=self._default_from)
         return DeadLetter(
             message_id=raw["MessageId"],
             sent_at=sent_at,

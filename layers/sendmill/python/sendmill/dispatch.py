@@ -253,7 +253,15 @@ class Dispatcher:
                 page.append(row)
             if len(page) == CHUNK_SIZE:
                 changed, page = changed + self._change(campaign.id, page, job, now), []
-        return {"changed": changed + self._change(campaign.id, page, job, now)}
+        changed += self._change(campaign.id, page, job, now)
+        if job.op is not Op.CANCEL:
+            self._run_again(campaign.id)
+        return {"changed": changed}
+
+    def _run_again(self, campaign_id: str) -> None:
+        """Let a campaign run that the sweep has completed between the request and this job."""
+        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
+        self.book.set_status(campaign_id, Status.RUNNING, expected=over)
 
     def _change(self, campaign_id: str, rows: Sequence[Row], job: Job, now: int) -> int:
         steps = [step for row in rows if (step := change_of(row, job, now)) is not None]

@@ -138,13 +138,16 @@ def _described(event: Event, raw: Mapping[str, Any]) -> Event:
 def _bounce(event: Event, raw: Mapping[str, Any]) -> Event:
     bounce = _object(raw, "bounce")
     kind = _text(bounce, "bounceType")
+    # Transient and Undetermined: a full mailbox, but also what a person on holiday answers. The
+    # next mail may well arrive, and SES does not hold these against the sender either.
+    for_ever = kind == "Permanent"
     return replace(
         event,
+        news=News.BOUNCED if for_ever else News.SOFT_BOUNCED,
         reason=_word(kind, str(bounce.get("bounceSubType") or "")),
         happened_at=_seconds(bounce, "timestamp"),
         addresses=_recipients(bounce, "bouncedRecipients"),
-        # Transient and Undetermined: the next mail may well arrive
-        suppresses=Reason.BOUNCED if kind == "Permanent" else None,
+        suppresses=Reason.BOUNCED if for_ever else None,
     )
 
 

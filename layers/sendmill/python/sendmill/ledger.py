@@ -12,7 +12,7 @@ The store turns it into one conditional write; nothing else ever changes a row.
     failed  ──> retry (a person asks for it)
 
 An accepted row carries the news of its delivery, which only ever advances: sent, delayed,
-delivered, bounced, complained.
+delivered, soft bounced, bounced, complained.
 
 A claim is written before the send and names owner and attempt; every later write is fenced by
 both. Reasoning, crash points and invariants: docs/ledger.md.
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -63,6 +64,7 @@ class News(StrEnum):
     SENT = "sent"
     DELAYED = "delayed"
     DELIVERED = "delivered"
+    SOFT_BOUNCED = "soft_bounced"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
 
@@ -70,7 +72,7 @@ class News(StrEnum):
 # Events come late, twice and out of order: a mail's news only ever moves to the right.
 NEWS_ORDER = tuple(News)
 # The news that campaigns count; they are counters beside the states, not states.
-COUNTED_NEWS = frozenset({News.DELIVERED, News.BOUNCED, News.COMPLAINED})
+COUNTED_NEWS = frozenset({News.DELIVERED, News.SOFT_BOUNCED, News.BOUNCED, News.COMPLAINED})
 
 FINAL = frozenset({State.ACCEPTED, State.FAILED, State.SUPPRESSED, State.CANCELLED})
 
@@ -143,8 +145,8 @@ class Transition:
 
 
 def shard_of(rid: str) -> int:
-    """Return the partition, 0 to 15, of a recipient; ids are hashes, so they spread evenly."""
-    return int.from_bytes(rid[:4].encode(), "big") % SHARDS
+    """Return the partition, 0 to 15, of a recipient: as many to each."""
+    return zlib.crc32(rid.encode()) % SHARDS
 
 
 def transition(before: Row, state: State, *, now: int, **changes: object) -> Transition:

@@ -29,6 +29,7 @@ from sendmill.contact_list import (
 from sendmill.dispatch import CHUNK_SIZE, Job, Op, check_plan_of, job_body, plan_of, shard_jobs
 from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, StateConflict
 from sendmill.ledger import Row, State
+from sendmill.outcome import QUOTA_REASON
 from sendmill.progress import Progress, progress
 from sendmill.template import compile_content
 
@@ -95,6 +96,7 @@ class Office:
     clock: Callable[[], int]
     new_id: Callable[[str], str]
     default_from: str = ""
+    unknown_policy: str = UnknownPolicy.AUTO
 
     def import_list(self, data: bytes, *, name: str, created_by: str = "") -> ContactList:
         """Import a CSV file: contacts into parts, rejected rows with line and reason beside.
@@ -169,7 +171,7 @@ class Office:
             invalid=contacts.invalid,
             duplicates=contacts.duplicates,
             chunks=contacts.parts,
-            unknown_policy=_policy(raw.get("unknown_policy") or UnknownPolicy.AUTO),
+            unknown_policy=_policy(raw.get("unknown_policy") or self.unknown_policy),
             created_by=created_by,
         )
         self.campaigns.add(campaign)
@@ -233,9 +235,11 @@ class Office:
 
     def pause(self, campaign_id: str, *, reason: str = "paused by a person") -> Campaign:
         """Stop sending; recipients who wait go on waiting. Pausing twice changes nothing."""
-        self.campaigns.set_status(
-            campaign_id, Status.PAUSED, expected={Status.RUNNING}, reason=reason
-        )
+        expected = {Status.RUNNING}
+        if self.campaign(campaign_id).reason == QUOTA_REASON:
+            # the sweep would go on with it by itself; after a person's word it must not
+            expected.add(Status.PAUSED)
+        self.campaigns.set_status(campaign_id, Status.PAUSED, expected=expected, reason=reason)
         campaign = self.campaign(campaign_id)
         if campaign.status is not Status.PAUSED:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not running")

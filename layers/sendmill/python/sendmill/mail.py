@@ -65,7 +65,8 @@ def check_headers(mail: Mail) -> None:
     for name, value in mail.headers:
         if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
             raise UnsafeHeader(f"{name!r:.130} must be one header of printable ASCII")
-        check_header(name, value)
+        if "=?" in value:
+            check_header(name, value)
 
 
 def list_headers(config: Config, unsubscribe_url: str) -> tuple[tuple[str, str], ...]:
@@ -75,19 +76,23 @@ def list_headers(config: Config, unsubscribe_url: str) -> tuple[tuple[str, str],
     (the sender's own address names it, so that filters hold over campaigns), and RFC 3834, which
     keeps vacation notices away.
     """
-    sender = parseaddr(config.from_email)[1]
-    label, _, domain = sender.rpartition("@")
-    headers = (
-        ("List-Id", f"<{_NO_LABEL.sub('-', label).strip('.-') or 'list'}.{domain}>"),
-        ("Auto-Submitted", "auto-generated"),
-        ("Precedence", "bulk"),
-    )
+    standing = _standing_headers(config.from_email)
     if not unsubscribe_url:
-        return headers
+        return standing
     return (
         ("List-Unsubscribe", f"<{unsubscribe_url}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        *headers,
+        *standing,
+    )
+
+
+@lru_cache(maxsize=64)
+def _standing_headers(from_email: str) -> tuple[tuple[str, str], ...]:
+    label, _, domain = parseaddr(from_email)[1].rpartition("@")
+    return (
+        ("List-Id", f"<{_NO_LABEL.sub('-', label).strip('.-') or 'list'}.{domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("Precedence", "bulk"),
     )
 
 

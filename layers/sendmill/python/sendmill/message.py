@@ -81,10 +81,10 @@ def _contact(raw: Mapping[str, Any]) -> Contact:
         raise InvalidMessage("contact must hold a valid address and plain fields") from error
 
 
-def why_refused(body: str) -> tuple[str, str]:
+def why_refused(body: str, *, default_from: str = "") -> tuple[str, str]:
     """Return the campaign a body names, if any, and why nobody can act on it, or nothing."""
     try:
-        return parse_message(body).campaign_id, ""
+        return parse_message(body, default_from=default_from).campaign_id, ""
     except InvalidMessage as error:
         reason = str(error)
     try:

@@ -16,6 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Why a campaign stops that has sent what the account may send in 24 hours.
+QUOTA_REASON = "daily_quota"
+
 
 class Fate(StrEnum):
     """What an answer of a provider means for the recipient."""
@@ -95,7 +98,7 @@ def classify_ses(*, status: int, code: str, message: str) -> Outcome:
     said = message.lower()
     if code in _SES_LATER or status == 429:
         if "daily" in said:
-            return Outcome(fate=Fate.STOP, reason="daily_quota", detail=message)
+            return Outcome(fate=Fate.STOP, reason=QUOTA_REASON, detail=message)
         return Outcome(fate=Fate.LATER, reason="throttled", detail=message, throttled=True)
     if code in _SES_STOP:
         return Outcome(fate=Fate.STOP, reason=_SES_STOP[code], detail=message)
@@ -132,7 +135,7 @@ def classify_smtp_reply(*, phase: Phase, code: int, text: str) -> Outcome:
         return Outcome(fate=Fate.STOP, reason="credentials_rejected", detail=text)
     if 400 <= code < 500:
         if "daily" in said and "quota" in said:
-            return Outcome(fate=Fate.STOP, reason="daily_quota", detail=text)
+            return Outcome(fate=Fate.STOP, reason=QUOTA_REASON, detail=text)
         throttled = "throttl" in said or "rate exceeded" in said
         reason = "throttled" if throttled else f"smtp_{code}"
         return Outcome(fate=Fate.LATER, reason=reason, detail=text, throttled=throttled)

@@ -16,7 +16,7 @@ OPEN = (State.PENDING, State.SENDING, State.RETRY)
 class Progress:
     """Say how many recipients are in which state; the counts add up to ``total``.
 
-    ``news`` counts what became of accepted mails: delivered, bounced, complained.
+    ``news`` counts what became of accepted mails: delivered, soft bounced, bounced, complained.
     """
 
     status: Status

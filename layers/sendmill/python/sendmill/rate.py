@@ -9,6 +9,7 @@ slowly. Source: ITU-T I.371, generic cell rate algorithm.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Protocol
 
 from sendmill.campaign import Config
@@ -33,7 +34,8 @@ class Account:
     """Hold what SES says of the account in one region.
 
     Rates are mails per second; ``daily_quota`` below 0 means no limit. ``stopped`` is empty, or
-    why nothing may be sent at all. ``factor`` is what refusals have left of the rate.
+    why nothing may be sent at all. ``safety`` keeps us below what SES allows,
+    ``factor`` is what refusals have left of the rate.
     """
 
     max_rate: float = DEFAULT_RATE
@@ -43,12 +45,13 @@ class Account:
     enforcement: str = "HEALTHY"
     stopped: str = ""
     asked_at: int = 0
+    safety: float = SAFETY
     factor: float = 1.0
     factor_at: int = 0
 
     def rate(self) -> float:
         """Return the mails per second that all workers together may send."""
-        return max(0.1, self.max_rate * SAFETY * self.factor)
+        return max(0.1, self.max_rate * self.safety * self.factor)
 
     def left_today(self) -> float:
         """Return how many mails the daily quota still allows; infinite without one."""
@@ -90,20 +93,20 @@ class Unlimited:
         """Learn nothing."""
 
 
-def interval_ms(rate: float) -> float:
-    """Return the milliseconds between two mails at this rate."""
-    return 1000.0 / rate
+def interval_us(rate: float) -> float:
+    """Return the microseconds between two mails at this rate."""
+    return 1_000_000.0 / rate
 
 
-def taken_until(tat_ms: int, *, now_ms: int, count: int, rate: float) -> int:
+def taken_until(tat_us: int, *, now_us: int, count: int, rate: float) -> int:
     """Return the TAT after ``count`` mails are reserved: never before now."""
-    return max(tat_ms, now_ms) + round(count * interval_ms(rate))
+    return max(tat_us, now_us) + ceil(count * interval_us(rate))
 
 
-def starts_in(new_tat_ms: int, *, now_ms: int, count: int, rate: float) -> float:
+def starts_in(new_tat_us: int, *, now_us: int, count: int, rate: float) -> float:
     """Return in how many seconds the reserved mails may start."""
-    start = new_tat_ms - count * interval_ms(rate)
-    return max(0.0, (start - now_ms) / 1000.0)
+    start = new_tat_us - count * interval_us(rate)
+    return max(0.0, (start - now_us) / 1_000_000.0)
 
 
 def group_size(rate: float, count: int) -> int:

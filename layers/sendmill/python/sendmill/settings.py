@@ -29,6 +29,7 @@ class ApiSettings:
     default_from_email: str = ""
     mail_secret_name: str = ""
     schedule_group: str = ""
+    unknown_policy: str = "auto"
     schedule_role_arn: str = ""
     dispatch_queue_arn: str = ""
     aws_region: str = ""
@@ -51,6 +52,7 @@ class SweepSettings:
     ses_configuration_set: str = ""
     reputation: str = ""
     fair_queue: str = ""
+    rate_safety_factor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,8 @@ from sendmill.ledger import (
     try_again,
 )
 from sendmill.message import Message, message_body
-from sendmill.progress import progress
+from sendmill.outcome import QUOTA_REASON
+from sendmill.progress import OPEN, progress
 from sendmill.rate import Account
 
 # Rows of one shard that one look takes up; the next minute takes the next ones.
@@ -52,7 +53,12 @@ HELD_SECONDS = 3600
 STREAM_MARGIN_SECONDS = 60
 # A plan that has not come to its end by then is begun again, in seconds.
 STUCK_SECONDS = 600
-QUOTA_REASON = "daily_quota"
+# A sweep comes once within this time, in seconds.
+PUSH_SECONDS = 90
+# A campaign goes on after the daily quota when this share of it, or all it needs, is there.
+QUOTA_SHARE = 0.05
+# The timer of a scheduled campaign has failed when it is this late, in seconds.
+LATE_START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +119,8 @@ class Book(Protocol):
     ) -> bool:
         """Change the status if it is one of the expected ones; tell whether it was."""
 
-    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> None:
-        """Move counters by these amounts."""
+    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> bool:
+        """Move counters by these amounts, unless that was just done; tell whether it was now."""
 
     def deactivate(self, campaign_id: str) -> None:
         """Look after this campaign no longer."""
@@ -202,7 +208,8 @@ class _Sweep:
 
     def campaign(self, campaign_id: str) -> None:
         """Complete, resume, pause or push on one campaign."""
-        campaign = self._campaign(campaign_id)
+        # not as the rows found it a minute ago: people act meanwhile
+        campaign = self._tools.book.get(campaign_id)
         if campaign is None or campaign.status in OVER - {Status.CANCELLED}:
             self._tools.book.deactivate(campaign_id)
             return
@@ -210,6 +217,8 @@ class _Sweep:
             self._push_on(campaign, check_plan_of(campaign))
         elif campaign.status is Status.RUNNING and campaign.chunks_done < campaign.chunks:
             self._push_on(campaign, plan_of(campaign))
+        elif campaign.status is Status.SCHEDULED:
+            self._start_late(campaign)
         elif campaign.status is Status.PAUSED:
             self._resume(campaign)
         if campaign.status in (Status.RUNNING, Status.CANCELLED):
@@ -227,12 +236,21 @@ class _Sweep:
             return None
         if campaign.status is Status.CANCELLED:
             return cancel(row, now=now)
+        if campaign.status in OVER:
+            campaign = self._run_again(campaign)
         if not campaign.may_send():
             return postpone(row, until=now + PAUSED_SECONDS, now=now)
         if row.state is State.PENDING and self._queue_is_busy:
             return postpone(row, until=now + ENQUEUE_GRACE_SECONDS, now=now)
         # the new due time is also what tells the enqueuing below to send a message
         return postpone(row, until=self._next_look(row, now), now=now)
+
+    def _run_again(self, campaign: Campaign) -> Campaign:
+        """Let a campaign go on that a message or a person gave a recipient after its end."""
+        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
+        self._tools.book.set_status(campaign.id, Status.RUNNING, expected=over)
+        self._campaigns[campaign.id] = self._tools.book.get(campaign.id)
+        return self._campaign(campaign.id) or campaign
 
     def _next_look(self, row: Row, now: int) -> int:
         # a retry must stay due, or the worker would not take it
@@ -248,7 +266,8 @@ class _Sweep:
             return try_again(row, reason="resent by policy", now=now)
         if not campaign.settles_by_event():
             return postpone(row, until=now + HELD_SECONDS, now=now)
-        if self._stream.has_passed(row.attempted_at):
+        # a claimed mail may leave until its lease ends
+        if self._stream.has_passed(max(row.attempted_at, row.lease)):
             return try_again(row, reason="never taken: no event came", now=now)
         return postpone(row, until=now + STREAM_MARGIN_SECONDS, now=now)
 
@@ -302,16 +321,24 @@ class _Sweep:
     def _push_on(self, campaign: Campaign, job: Job) -> None:
         """Begin a plan again that has not ended; chunks that are done are left alone."""
         since = self._tools.clock() - max(campaign.created_at, campaign.changed_at)
-        if since < STUCK_SECONDS:
-            return
-        self._tools.queues.send_jobs([job_body(job)])
+        # once in that time, not every minute: a plan of many chunks would pile up on itself
+        if since >= STUCK_SECONDS and since % STUCK_SECONDS < PUSH_SECONDS:
+            self._tools.queues.send_jobs([job_body(job)])
+
+    def _start_late(self, campaign: Campaign) -> None:
+        """Start a campaign whose timer did not; the job itself looks whether it is too late."""
+        if self._tools.clock() >= campaign.start_at + LATE_START_SECONDS:
+            self._tools.queues.send_jobs([job_body(Job(op=Op.START, campaign_id=campaign.id))])
 
     def _resume(self, campaign: Campaign) -> None:
         """Go on with a campaign that stopped for the daily quota, once there is some again."""
         if campaign.reason != QUOTA_REASON:
             return
         account = self._tools.account()
-        if account.stopped or account.left_today() < 1:
+        # the quota comes back mail by mail: going on queues everybody who waits, so not for one
+        waiting = progress(campaign, self._tools.book.counters(campaign.id)).open()
+        enough = max(1.0, min(waiting, QUOTA_SHARE * account.daily_quota))
+        if account.stopped or account.left_today() < enough:
             return
         if self._tools.book.set_status(campaign.id, Status.RUNNING, expected={Status.PAUSED}):
             jobs = shard_jobs(Op.REQUEUE, campaign.id)
@@ -324,18 +351,29 @@ class _Sweep:
         self._report.unknown = max(self._report.unknown, found.states.get(State.UNKNOWN, 0))
         if campaign.status is Status.RUNNING and self._brake(campaign, found.states, found.news):
             return
-        if found.open() or campaign.chunks_done < campaign.chunks:
+        # below zero: the counters say too much, which the count of the rows will mend
+        if found.open() > 0 or campaign.chunks_done < campaign.chunks:
+            return
+        if campaign.status is Status.RUNNING and not campaign.list_id:
+            # made by plain messages: nobody knows which one is the last
             return
         if found.states.get(State.UNKNOWN) and _settles_itself(campaign):
             return
-        drift = _difference(self._tools.ledger.count_states(campaign.id), counters)
+        counted = self._tools.ledger.count_states(campaign.id)
+        if any(counted.get(state) for state in OPEN):
+            # a recipient was added while this sweep looked
+            return
+        drift = _difference(counted, counters)
+        if drift and self._tools.book.counters(campaign.id) != counters:
+            # an event came while the rows were counted: the next sweep looks again
+            return
         if drift:
-            self._tools.book.repair(campaign.id, drift)
-            self._report.drifted += 1
+            self._report.drifted += self._tools.book.repair(campaign.id, drift)
             return
         if campaign.status is Status.RUNNING and found.total:
-            self._tools.book.set_status(campaign.id, found.status, expected={Status.RUNNING})
-            self._report.completed += 1
+            self._report.completed += self._tools.book.set_status(
+                campaign.id, found.status, expected={Status.RUNNING}
+            )
         self._tools.book.deactivate(campaign.id)
 
     def _brake(

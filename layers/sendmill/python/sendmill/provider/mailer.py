@@ -30,8 +30,10 @@ class ProviderMailer:
         ses: Callable[[str], SesProvider],
         secrets: SecretStore,
         default_secret_name: str = "",
+        home: str = "",
     ) -> None:
         self._make_ses = ses
+        self._home = home
         self._secrets = secrets
         self._default_secret_name = default_secret_name
         self._ses: dict[str, SesProvider] = {}
@@ -39,8 +41,13 @@ class ProviderMailer:
     def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
         """Return the outcome of each mail, in their order."""
         if config.email_service is Service.SES:
-            return self._ses_in(config.aws_region).send_all(mails)
+            return self._ses_in(config.aws_region or self._home).send_all(mails)
         return self._send_smtp(config, mails)
+
+    def prepare(self) -> ProviderMailer:
+        """Make ready what most mails need, while a start costs nobody time; return itself."""
+        self._ses_in(self._home)
+        return self
 
     def _ses_in(self, region: str) -> SesProvider:
         if region not in self._ses:

@@ -3,7 +3,7 @@
 ::
 
     campaigns table   pk=ACCOUNT#{region}  sk=SES   quota, rate, factor, why nothing may be sent
-                      pk=RATE#{region}     sk=SES   {tat}: until when the rate is taken, in ms
+                      pk=RATE#{region}     sk=SES   {tat}: until when the rate is taken, in µs
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 5.0
 # What SES said is asked anew by a worker when the sweep has not done so for this long.
 STALE_SECONDS = 600
+# A worker whom SES did not answer asks again after this many seconds, not for every batch.
+ASK_AGAIN_SECONDS = 60
 _ATTEMPTS = 8
 
 
@@ -53,6 +55,8 @@ class AccountStore:
         self._table = table
         self._monotonic = monotonic
         self._cache: dict[str, tuple[float, Account]] = {}
+        # what held last time is tried first: below the rate limit that saves every second write
+        self._has_passed = False
 
     def load(self, region: str) -> Account:
         """Return the account as it was known at most CACHE_SECONDS ago."""
@@ -74,40 +78,41 @@ class AccountStore:
         """Keep what refusals have left of the rate."""
         self._update(region, {"factor": str(account.factor), "factor_at": account.factor_at})
 
-    def reserve(self, region: str, count: int, rate: float, now_ms: int) -> float:
+    def reserve(self, region: str, count: int, rate: float, now_us: int) -> float:
         """Take ``count`` slots of the rate in one write; return in how many seconds they start.
 
         Raises StoreUnavailable when other workers keep coming first.
         """
-        tat = self._tat(region, now_ms, count, rate)
-        return starts_in(tat, now_ms=now_ms, count=count, rate=rate)
+        tat = self._tat(region, now_us, count, rate)
+        return starts_in(tat, now_us=now_us, count=count, rate=rate)
 
-    def _tat(self, region: str, now_ms: int, count: int, rate: float) -> int:
+    def _tat(self, region: str, now_us: int, count: int, rate: float) -> int:
         """Advance the TAT: from itself while it lies ahead, from now when it has passed."""
-        step = taken_until(0, now_ms=0, count=count, rate=rate)
+        step = taken_until(0, now_us=0, count=count, rate=rate)
         ahead: Any = {
             "UpdateExpression": "ADD tat :step",
             "ConditionExpression": "tat > :now",
-            "ExpressionAttributeValues": encode({":step": step, ":now": now_ms}),
+            "ExpressionAttributeValues": encode({":step": step, ":now": now_us}),
         }
         passed: Any = {
             "UpdateExpression": "SET tat = :next",
             "ConditionExpression": "attribute_not_exists(tat) OR tat <= :now",
-            "ExpressionAttributeValues": encode({":next": now_ms + step, ":now": now_ms}),
+            "ExpressionAttributeValues": encode({":next": now_us + step, ":now": now_us}),
         }
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 with translated("reserving the rate"):
                     answer = self._client.update_item(
                         TableName=self._table,
                         Key=encode({"pk": f"RATE#{region}", "sk": "SES"}),
                         ReturnValues="UPDATED_NEW",
-                        **(passed if attempt % 2 else ahead),
+                        **(passed if self._has_passed else ahead),
                     )
                 return number(decode(answer["Attributes"]), "tat")
             except ClientError as error:
                 if error_code(error) != CONDITION_FAILED:
                     raise
+                self._has_passed = not self._has_passed
         raise StoreUnavailable("reserving the rate: other workers kept coming first")
 
     def _update(self, region: str, changes: Item) -> None:
@@ -140,6 +145,7 @@ class SharedLimiter:
         self._ask = ask
         self._home = home
         self._clock = clock
+        self._unanswered: dict[str, int] = {}
 
     def reserve(self, config: Config, count: int) -> Slot:
         """Return the slot of ``count`` mails; it is taken, whether used or not."""
@@ -150,7 +156,7 @@ class SharedLimiter:
         if account.stopped:
             return Slot(stopped=account.stopped)
         rate = account.rate()
-        wait = self._accounts.reserve(region, count, rate, int(self._clock() * 1000))
+        wait = self._accounts.reserve(region, count, rate, int(self._clock() * 1_000_000))
         return Slot(starts_in=wait, rate=rate)
 
     def report(self, config: Config, *, sent: int, throttled: int) -> None:
@@ -168,9 +174,12 @@ class SharedLimiter:
         now = int(self._clock())
         if now - account.asked_at < STALE_SECONDS:
             return account
+        if now - self._unanswered.get(region, 0) < ASK_AGAIN_SECONDS:
+            return account
         try:
             fresh = self._ask(region)
         except RetryableError:
+            self._unanswered[region] = now
             return account
         self._accounts.save_quota(region, replace(fresh, asked_at=now))
         return self._accounts.load(region)
@@ -189,6 +198,7 @@ def _quota_item(account: Account) -> Item:
         "enforcement": account.enforcement,
         "stopped": account.stopped,
         "asked_at": account.asked_at,
+        "safety": str(account.safety),
     }
 
 
@@ -202,6 +212,7 @@ def _account(item: Item) -> Account:
         enforcement=text(item, "enforcement") or fallback.enforcement,
         stopped=text(item, "stopped"),
         asked_at=number(item, "asked_at"),
+        safety=float(item.get("safety", fallback.safety)),
         factor=float(item.get("factor", 1)),
         factor_at=number(item, "factor_at"),
     )

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sendmill.campaign import Campaign, Config, Content, Service, Status, UnknownPolicy
+from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status, UnknownPolicy
 from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
 from sendmill.ledger import COUNTED_NEWS, State
 from sendmill.store.item import (
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 2.0
 
 
+# The sweep looks after campaigns that are doing, or are about to do, something.
+_LOOKED_AFTER = frozenset({Status.SCHEDULED, Status.PLANNING, Status.RUNNING, Status.PAUSED})
+# Two sweeps that find the same drift must not both repair it; none runs for so long, in seconds.
+_REPAIR_SECONDS = 900
 _COUNTERS = (*(str(state) for state in State), *(str(news) for news in COUNTED_NEWS))
 
 
@@ -87,13 +91,17 @@ class CampaignStore:
         return _campaign(decode(found["Item"])) if "Item" in found else None
 
     def load(self, campaign_id: str) -> Campaign | None:
-        """Return the campaign as it stood at most CACHE_SECONDS ago."""
+        """Return the campaign as it stood at most CACHE_SECONDS ago, while it was sending.
+
+        One that is not is looked up each time: what a resume has just queued must not meet
+        yesterday's pause.
+        """
         cached = self._cache.get(campaign_id)
         now = self._monotonic()
         if cached and now - cached[0] < CACHE_SECONDS:
             return cached[1]
         found = self.get(campaign_id)
-        if found is not None:
+        if found is not None and found.may_send():
             self._cache[campaign_id] = (now, found)
         return found
 
@@ -141,25 +149,24 @@ class CampaignStore:
         sets: Item = {"st": str(status), "changed_at": int(self._clock()), **changes}
         wanted = {f":e{n}": str(value) for n, value in enumerate(sorted(expected))}
         values: Item = {":one": 1, **{f":{name}": value for name, value in sets.items()}, **wanted}
+        update: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _key(campaign_id, "META"),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :{name}" for name in sets)
+            + " ADD #ver :one",
+            "ConditionExpression": f"#st IN ({', '.join(wanted)})",
+            "ExpressionAttributeNames": {"#ver": "ver", **{f"#{name}": name for name in sets}},
+            "ExpressionAttributeValues": encode(values),
+        }
+        actions: list[Any] = [{"Update": update}]
+        if status in _LOOKED_AFTER:
+            # together, or the sweep would never learn of a campaign that began to run again
+            actions.append({"Put": {"TableName": self._table, "Item": _active(campaign_id)}})
         try:
-            with translated("changing a campaign's status"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(campaign_id, "META"),
-                    UpdateExpression="SET "
-                    + ", ".join(f"#{name} = :{name}" for name in sets)
-                    + " ADD #ver :one",
-                    ConditionExpression=f"#st IN ({', '.join(wanted)})",
-                    ExpressionAttributeNames={"#ver": "ver", **{f"#{name}": name for name in sets}},
-                    ExpressionAttributeValues=encode(values),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
+            return self._transact("changing a campaign's status", actions)
         finally:
             self._cache.pop(campaign_id, None)
-        return True
 
     def pause(self, campaign_id: str, reason: str) -> None:
         """Stop a campaign that is sending, and say why; one that is not is left alone."""
@@ -225,16 +232,20 @@ class CampaignStore:
     def activate(self, campaign_id: str) -> None:
         """Let the sweep look after a campaign."""
         with translated("activating a campaign"):
-            self._client.put_item(
-                TableName=self._table, Item=encode({"pk": "ACTIVE", "sk": campaign_id})
-            )
+            self._client.put_item(TableName=self._table, Item=_active(campaign_id))
 
     def deactivate(self, campaign_id: str) -> None:
-        """Let the sweep forget a campaign that is over."""
-        with translated("deactivating a campaign"):
-            self._client.delete_item(
-                TableName=self._table, Key=encode({"pk": "ACTIVE", "sk": campaign_id})
-            )
+        """Let the sweep forget a campaign, if it is over."""
+        over = {f":o{n}": str(value) for n, value in enumerate(sorted(OVER))}
+        check = {
+            "TableName": self._table,
+            "Key": meta_key(campaign_id),
+            "ConditionExpression": f"attribute_not_exists(pk) OR #st IN ({', '.join(over)})",
+            "ExpressionAttributeNames": {"#st": "st"},
+            "ExpressionAttributeValues": encode(over),
+        }
+        delete = {"TableName": self._table, "Key": _active(campaign_id)}
+        self._transact("deactivating a campaign", [{"ConditionCheck": check}, {"Delete": delete}])
 
     def active(self) -> Iterator[str]:
         """Yield the ids of the campaigns that the sweep looks after."""
@@ -247,18 +258,28 @@ class CampaignStore:
             for page in pages:
                 yield from (text(decode(item), "sk") for item in page["Items"])
 
-    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> None:
-        """Move counters by these amounts: they had drifted from the ledger."""
-        with translated("repairing counters"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=counter_key(campaign_id, 0),
-                UpdateExpression="ADD " + ", ".join(f"#{name} :{name}" for name in changes),
-                ExpressionAttributeNames={f"#{name}": name for name in changes},
-                ExpressionAttributeValues=encode(
-                    {f":{name}": change for name, change in changes.items()}
-                ),
-            )
+    def repair(self, campaign_id: str, changes: Mapping[str, int]) -> bool:
+        """Move counters by these amounts, unless that was just done; tell whether it was now."""
+        now = int(self._clock())
+        values: Item = {":now": now, ":before": now - _REPAIR_SECONDS}
+        values |= {f":{name}": change for name, change in changes.items()}
+        try:
+            with translated("repairing counters"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=counter_key(campaign_id, 0),
+                    UpdateExpression="SET repaired_at = :now ADD "
+                    + ", ".join(f"#{name} :{name}" for name in changes),
+                    ConditionExpression="attribute_not_exists(repaired_at) "
+                    "OR repaired_at < :before",
+                    ExpressionAttributeNames={f"#{name}": name for name in changes},
+                    ExpressionAttributeValues=encode(values),
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
 
     def _advance_chunk(
         self, campaign_id: str, chunk: int, before: str, after: str, counts: Mapping[str, int]
@@ -279,20 +300,24 @@ class CampaignStore:
             "ExpressionAttributeValues": encode({f":{name}": n for name, n in counts.items()}),
         }
         actions: list[Any] = [{"Update": moved}, {"Update": counted}]
+        self._transact("counting a chunk", actions)
+
+    def _transact(self, what: str, actions: Sequence[Any]) -> bool:
+        """Write all or nothing; tell whether the first action's condition held."""
         for attempt in range(CONFLICT_ATTEMPTS):
             try:
-                with translated("counting a chunk"):
+                with translated(what):
                     self._client.transact_write_items(TransactItems=actions)
             except ClientError as error:
                 codes = cancellation_codes(error)
                 if codes[0] == "ConditionalCheckFailed":
-                    return
+                    return False
                 if "TransactionConflict" not in codes:
-                    raise StoreUnavailable(f"counting a chunk: {', '.join(codes)}") from error
+                    raise StoreUnavailable(f"{what}: {', '.join(codes)}") from error
                 wait(self._sleep, attempt)
             else:
-                return
-        raise StoreUnavailable("counting a chunk: transactions kept conflicting")
+                return True
+        raise StoreUnavailable(f"{what}: transactions kept conflicting")
 
     def _create(self, campaign: Campaign) -> bool:
         return self._put_new({**_plain_key(campaign.id, "META"), **_item(campaign)})
@@ -332,6 +357,10 @@ def counter_key(campaign_id: str, shard: int) -> dict[str, Any]:
 def meta_key(campaign_id: str) -> dict[str, Any]:
     """Return the key of the campaign's own item."""
     return _key(campaign_id, "META")
+
+
+def _active(campaign_id: str) -> dict[str, Any]:
+    return encode({"pk": "ACTIVE", "sk": campaign_id})
 
 
 def items_of_kind(

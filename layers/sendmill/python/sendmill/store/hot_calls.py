@@ -11,16 +11,20 @@ from __future__ import annotations
 import json
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sendmill.wire import Answer, Endpoint
+from sendmill.wire import Answer, Endpoint, Loss
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+Result = dict[str, Any] | ClientError | BotoCoreError
+
+_THREADS = 16
 # Refusals that are an answer: the caller wants to know which condition did not hold.
 _CONDITIONS = ("ConditionalCheckFailedException", "TransactionCanceledException")
 
@@ -43,45 +47,88 @@ class HotCalls:
 
     def get_item(self, **asked: Any) -> Any:
         """Read one item."""
-        return self._call("GetItem", self._client.get_item, asked)
+        return _or_raise(self.side_by_side("get_item", [asked])[0])
 
     def batch_get_item(self, **asked: Any) -> Any:
         """Read up to 100 items."""
-        return self._call("BatchGetItem", self._client.batch_get_item, asked)
+        return _or_raise(self.side_by_side("batch_get_item", [asked])[0])
 
     def update_item(self, **asked: Any) -> Any:
         """Change one item; raises ClientError when its condition does not hold."""
-        return self._call("UpdateItem", self._client.update_item, asked)
+        return _or_raise(self.side_by_side("update_item", [asked])[0])
 
     def transact_write_items(self, **asked: Any) -> Any:
         """Write up to 100 items together; raises ClientError when the transaction is cancelled."""
         asked.setdefault("ClientRequestToken", uuid.uuid4().hex)
-        return self._call("TransactWriteItems", self._client.transact_write_items, asked)
+        return _or_raise(self.side_by_side("transact_write_items", [asked])[0])
 
-    def _call(self, name: str, patiently: Callable[..., Any], asked: dict[str, Any]) -> Any:
+    def side_by_side(self, name: str, asked: Sequence[Mapping[str, Any]]) -> list[Result]:
+        """Make many calls of one kind; return what each returns or raises, in their order."""
+        operation = name.title().replace("_", "")
         headers = {
             "content-type": "application/x-amz-json-1.0",
-            "x-amz-target": f"DynamoDB_20120810.{name}",
+            "x-amz-target": f"DynamoDB_20120810.{operation}",
         }
-        body = json.dumps(asked, separators=(",", ":")).encode()
+        bodies = (json.dumps(one, separators=(",", ":")).encode() for one in asked)
         try:
-            (found,) = self._endpoint.post_all([body], headers=headers)
+            answers: list[Answer | Loss] = self._endpoint.post_all(bodies, headers=headers)
         except BotoCoreError:
-            return patiently(**asked)
-        if isinstance(found, Answer) and _is_whole(found):
-            said = json.loads(found.body)
-            if found.status == 200:
-                return said
-            code = str(said.pop("__type", "")).rpartition("#")[2]
-            if code in _CONDITIONS:
-                raise ClientError(_as_boto3_says_it(code, said), name)
-        return patiently(**asked)
+            return [self._patiently(name, one) for one in asked]
+        return [
+            self._result(name, operation, one, answer)
+            for one, answer in zip(asked, answers, strict=True)
+        ]
+
+    def _result(
+        self, name: str, operation: str, asked: Mapping[str, Any], answer: Answer | Loss
+    ) -> Result:
+        said = _said(answer)
+        if said is None:
+            return self._patiently(name, asked)
+        code = str(said.pop("__type", "")).rpartition("#")[2]
+        if code in _CONDITIONS:
+            return ClientError(_as_boto3_says_it(code, said), operation)
+        return self._patiently(name, asked) if code else said
+
+    def _patiently(self, name: str, asked: Mapping[str, Any]) -> Result:
+        return _outcome_of(getattr(self._client, name), asked)
 
 
-def _is_whole(found: Answer) -> bool:
-    """Tell whether the body is what DynamoDB's checksum says, where it gives one."""
-    said = found.header("x-amz-crc32")
-    return not said or said == str(zlib.crc32(found.body))
+def side_by_side(client: Any, name: str, asked: Sequence[Mapping[str, Any]]) -> list[Result]:
+    """Make many calls of one kind with any client; return what each returns or raises."""
+    if isinstance(client, HotCalls):
+        return client.side_by_side(name, asked)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(lambda one: _outcome_of(getattr(client, name), one), asked))
+
+
+def _outcome_of(call: Callable[..., Any], asked: Mapping[str, Any]) -> Result:
+    try:
+        return dict(call(**asked))
+    except (ClientError, BotoCoreError) as error:
+        return error
+
+
+def _or_raise(result: Result) -> dict[str, Any]:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _said(found: Answer | Loss) -> dict[str, Any] | None:
+    """Return what DynamoDB answered, if it is whole; errors hold their name as ``__type``."""
+    if isinstance(found, Loss) or found.status not in (200, 400):
+        return None
+    checksum = found.header("x-amz-crc32")
+    if checksum and checksum != str(zlib.crc32(found.body)):
+        return None
+    try:
+        said = json.loads(found.body)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or (found.status == 400) != ("__type" in said):
+        return None
+    return said
 
 
 def _as_boto3_says_it(code: str, said: dict[str, Any]) -> Any:

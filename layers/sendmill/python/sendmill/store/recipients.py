@@ -19,7 +19,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -40,6 +39,7 @@ from sendmill.ledger import (
     shard_of,
 )
 from sendmill.store.campaigns import counter_key, meta_key
+from sendmill.store.hot_calls import Result, side_by_side
 from sendmill.store.item import (
     CONDITION_FAILED,
     CONFLICT_ATTEMPTS,
@@ -63,7 +63,6 @@ Key = tuple[str, str]
 # Rows in one transaction: with a counter for each campaign still below DynamoDB's 100 actions.
 _TRANSACTION_ROWS = 50
 _READ_KEYS = 100
-_WRITERS = 16
 _CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
 
 
@@ -112,8 +111,17 @@ class RecipientStore:
 
     def put_all(self, rows: Sequence[Row]) -> Sequence[Put]:
         """Create each row unless it stands; return what stands now, in the same order."""
-        with ThreadPoolExecutor(_WRITERS) as writers:
-            return list(writers.map(self._put_one, rows))
+        asked = [
+            {
+                "TableName": self._table,
+                "Item": encode(item_of(row)),
+                "ConditionExpression": "attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+            for row in rows
+        ]
+        answers = side_by_side(self._client, "put_item", asked)
+        return [_put(row, answer) for row, answer in zip(rows, answers, strict=True)]
 
     def apply(self, transitions: Sequence[Transition], *, owner: str) -> Sequence[bool]:
         """Write in one transaction what still can be; say for each whether it stands.
@@ -223,22 +231,6 @@ class RecipientStore:
             wait(self._sleep, attempt)
         raise StoreUnavailable(f"adopting a row: {', '.join(codes)}")
 
-    def _put_one(self, row: Row) -> Put:
-        try:
-            with translated("creating a row"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=encode(item_of(row)),
-                    ConditionExpression="attribute_not_exists(pk)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            standing = row_from(decode(error.response["Item"]))  # type: ignore[typeddict-item]
-            return Put(row=standing, ours=standing.chunk == row.chunk)
-        return Put(row=row, ours=True)
-
     def _apply_part(self, part: Sequence[Transition], shard: int) -> list[bool]:
         stands = [True] * len(part)
         open_ = list(range(len(part)))
@@ -333,6 +325,19 @@ class RecipientStore:
         return rows, text(decode(last), "sk")[2:] if last else ""
 
 
+def _put(row: Row, answer: Result) -> Put:
+    try:
+        with translated("creating a row"):
+            if isinstance(answer, Exception):
+                raise answer
+    except ClientError as error:
+        if error_code(error) != CONDITION_FAILED:
+            raise
+        standing = row_from(decode(error.response["Item"]))  # type: ignore[typeddict-item]
+        return Put(row=standing, ours=standing.chunk == row.chunk)
+    return Put(row=row, ours=True)
+
+
 def row_key(campaign_id: str, rid: str) -> dict[str, Any]:
     """Return the key of a recipient's row."""
     return encode({"pk": _partition(campaign_id, shard_of(rid)), "sk": f"R#{rid}"})
@@ -405,7 +410,10 @@ def _attributes(row: Row) -> Item:
 def _changes(before: Row, after: Row) -> tuple[Item, tuple[str, ...]]:
     """Return the attributes to set and to remove; the index entry goes with the final state."""
     old, new = _attributes(before), _attributes(after)
-    sets = {name: value for name, value in new.items() if old[name] != value}
+    # something must be set, also when a row is put off twice within one second
+    sets = {
+        name: value for name, value in new.items() if old[name] != value or name == "updated_at"
+    }
     if after.state in FINAL:
         return sets, ("g1pk", "g1sk")
     if before.state in FINAL:

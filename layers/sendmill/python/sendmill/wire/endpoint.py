@@ -8,6 +8,7 @@ URL and signing scope are taken from there, credentials from the session that re
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
@@ -75,6 +76,16 @@ class Endpoint:
         self._lanes = lanes
         self._clock = clock
         self._target: _Target | None = None
+
+    def find(self) -> Endpoint:
+        """Find out now where the service is, so that the first call need not; return itself.
+
+        Without credentials the first call will say so.
+        """
+        with contextlib.suppress(BotoCoreError):
+            self._keys()
+            self._target = self._find_target()
+        return self
 
     def post_all(
         self, bodies: Iterable[bytes], *, headers: Mapping[str, str]

@@ -1,0 +1,69 @@
+variable "deployment" {
+  type = object({
+    name_prefix = string
+    environment = string
+    partition   = string
+    dns_suffix  = string
+    region      = string
+    account_id  = string
+  })
+  description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
+  nullable    = false
+}
+
+variable "package" {
+  type = object({
+    filename = string
+    digest   = string
+  })
+  description = "Zip of the function and the digest of its content."
+  nullable    = false
+}
+
+variable "layer_arns" {
+  type        = list(string)
+  description = "Layer versions, the later laid over the earlier."
+  nullable    = false
+}
+
+variable "log" {
+  type = object({
+    level          = string
+    retention_days = number
+  })
+  description = "Level to log at, and days to keep the log."
+  nullable    = false
+}
+
+variable "settings" {
+  type = object({
+    memory_mb       = number
+    timeout_seconds = number
+  })
+  description = "Size of the function; the root variable sweep says when to change it."
+  nullable    = false
+}
+
+variable "dispatch_send_policy_json" {
+  type        = string
+  description = "Permission to send to the dispatch queue, all that a campaign's schedule gets."
+  nullable    = false
+}
+
+variable "environment_variables" {
+  type        = map(string)
+  description = "What the function alone needs."
+  nullable    = false
+}
+
+variable "policies" {
+  type        = map(string)
+  description = "What the function may do besides logging, by a short name."
+  nullable    = false
+}
+
+variable "emulated" {
+  type        = bool
+  description = "True on an emulator: plain HTTP is not denied there, and schedules are not told apart by group."
+  nullable    = false
+}
