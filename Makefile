@@ -12,7 +12,8 @@ EMULATOR ?= embedded
 EMULATOR_PORT ?= 4566
 ID ?=
 TESTS ?=
-export ENV EMULATED EMULATOR EMULATOR_PORT ID
+BENCH ?= full
+export ENV EMULATED EMULATOR EMULATOR_PORT ID BENCH
 
 PYTHON := .venv/bin/python
 # Environments that stand on the emulator run what this machine can run.
@@ -38,7 +39,7 @@ status: ## Say whether the emulator runs
 	@scripts/emulator.sh status
 
 ## Work on it
-.PHONY: setup test check unit integration terraform-test format lock clean
+.PHONY: setup test check unit integration fault terraform-test format lock clean
 setup: ## Make both virtual environments
 	@scripts/setup.sh dev emulator
 
@@ -53,6 +54,9 @@ unit: setup ## Run the tests that need nothing but Python
 
 integration: setup ## Run the tests through the deployed stack
 	@scripts/test.sh tests/integration $(TESTS)
+
+fault: setup ## Run the long proof: thousands of simulated campaigns, killed workers
+	@scripts/fault.sh
 
 terraform-test: setup ## Run Terraform's own tests, offline, in both partitions
 	@scripts/terraform.sh test
@@ -92,7 +96,10 @@ unlock: ## Release a lock that a killed deploy left (ID=...)
 	@scripts/terraform.sh unlock
 
 ## Measure it
-.PHONY: cold-start load
+.PHONY: bench cold-start load
+bench: setup ## Print rates, CPU and cost beside peers, in one run (BENCH=quick for a short one)
+	@scripts/bench.sh
+
 cold-start: ## Print what importing the package and each function costs
 	@scripts/build.sh local >&2 && $(PYTHON) scripts/cold_start.py
 

@@ -34,7 +34,7 @@ def client() -> Any:
     return boto3.client("sesv2", config=Config(retries={"total_max_attempts": 1}))
 
 
-@app.task(name="send_mail")
+@app.task(name="send_mail")  # type: ignore[untyped-decorator]  # Celery has no types
 def send_mail(contact: dict[str, str]) -> None:
     """Render and send one mail."""
     body = html.render(contact)

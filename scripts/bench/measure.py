@@ -97,7 +97,7 @@ def main() -> None:
     run = Run(rounds=1, seconds=1.0, patience=3) if asked.quick else Run(3, 3.0, 20)
     every = ["billed", "plain", "dispatch", "cost", "cold"] + ["pipeline"] * (not asked.quick)
     sections = [name for name in asked.only.split(",") if name] or every
-    print(machine())
+    print(machine() + (", at high priority" if share.come_first() else ""))
     with sink() as standing:
         seed(standing)
         limit(standing)

@@ -242,6 +242,18 @@ def test_a_pause_says_why_and_may_be_repeated() -> None:
         assert (found.status, found.reason) == (Status.PAUSED, "too early")
 
 
+def test_a_persons_pause_holds_where_the_daily_quota_had_paused_before() -> None:
+    """Else the sweep would go on with the campaign as soon as there is quota."""
+    world = World(status=Status.PAUSED, reason="daily_quota")
+    found = world.office.pause("spring")
+    assert (found.status, found.reason) == (Status.PAUSED, "paused by a person")
+
+
+def test_a_pause_for_another_reason_keeps_it() -> None:
+    world = World(status=Status.PAUSED, reason="reputation: 5.00% of 1000 mails bounced")
+    assert world.office.pause("spring").reason.startswith("reputation")
+
+
 def test_resume_puts_everybody_who_waits_on_the_queue_again() -> None:
     world = World(status=Status.PAUSED, reason="too early", chunks=2, chunks_done=2)
     found = world.office.resume("spring")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import CONFIG, NOW
@@ -49,6 +49,7 @@ def reserve(rate: float, batches: list[tuple[int, int]]) -> list[tuple[float, in
 
 
 @given(RATES, BATCHES)
+@settings(deadline=None)
 def test_in_no_window_more_start_than_the_rate_and_one_batch(
     rate: float, batches: list[tuple[int, int]]
 ) -> None:
@@ -63,6 +64,7 @@ def test_in_no_window_more_start_than_the_rate_and_one_batch(
 
 
 @given(RATES, BATCHES)
+@settings(deadline=None)
 def test_slots_follow_each_other_and_never_overlap(
     rate: float, batches: list[tuple[int, int]]
 ) -> None:

@@ -239,3 +239,33 @@ def test_a_table_that_is_away_is_an_error_of_ours(cloud: Cloud) -> None:
         store.counters("spring")
     with pytest.raises(StoreUnavailable):
         store.finish_chunk("spring", 0, rows=1, duplicates=0)
+
+
+def test_two_sweeps_that_find_the_same_drift_repair_it_once(cloud: Cloud, clock: Clock) -> None:
+    one, two = (CampaignStore(cloud.dynamodb, CAMPAIGNS, clock=clock) for _ in range(2))
+    one.add(make_campaign())
+    assert one.repair("spring", {"accepted": 2, "failed": -1})
+    assert not two.repair("spring", {"accepted": 2, "failed": -1})
+    assert one.counters("spring") == {"accepted": 2, "failed": -1}
+    clock.advance(3600)
+    assert two.repair("spring", {"failed": 1})
+    assert one.counters("spring") == {"accepted": 2}
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_only_a_campaign_that_is_over_is_forgotten(store: CampaignStore, status: Status) -> None:
+    store.add(make_campaign(status=status))
+    store.activate("spring")
+    store.deactivate("spring")
+    over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED}
+    assert list(store.active()) == ([] if status in over else ["spring"])
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED, Status.PLANNING])
+def test_a_campaign_that_begins_to_do_something_is_looked_after(
+    store: CampaignStore, status: Status
+) -> None:
+    """A pause too: the sweep ends it when the daily quota was the reason."""
+    store.add(make_campaign(status=Status.COMPLETE))
+    assert store.set_status("spring", status, expected={Status.COMPLETE})
+    assert list(store.active()) == ["spring"]

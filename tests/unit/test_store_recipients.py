@@ -463,3 +463,22 @@ def test_the_memory_ledger_of_these_tests_does_as_this_store_does(
     assert play(rows) == play(MemoryLedger(memory))
     assert campaigns.counters("spring") == memory.counters("spring")
     assert campaigns.counters("spring") == {"unknown": 1, "suppressed": 1, "failed": 1}
+
+
+def test_states_and_news_are_counted_row_by_row(rows: RecipientStore) -> None:
+    found = [
+        make_row("a@example.com"),
+        make_row("b@example.com", state=State.ACCEPTED, news="sent"),
+        *[make_row(f"c{n}@example.com", state=State.ACCEPTED, news="delivered") for n in range(40)],
+        make_row("d@example.com", state=State.ACCEPTED, news="bounced"),
+        make_row("e@example.com", state=State.UNKNOWN),
+    ]
+    rows.put_all([*found, make_row("f@example.com", campaign_id="summer")])
+    assert rows.count_states("spring") == {
+        "pending": 1,
+        "accepted": 42,
+        "unknown": 1,
+        "delivered": 40,
+        "bounced": 1,
+    }
+    assert rows.count_states("nothing") == {}

@@ -401,6 +401,19 @@ def test_a_failure_while_requests_are_made_leaves_nothing_behind() -> None:
         assert bodies(found.exchange([request(b"2")])) == [b"2"]
 
 
+def test_a_forked_process_leaves_its_parents_connections_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ScriptedHttp() as server:
+        found = wire(server)
+        found.exchange([request(b"1")])
+        (kept,) = found._idle  # a fork holds it too, so it is not closed here
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert bodies(found.exchange([request(b"2")])) == [b"2"]
+        assert server.connections == 2
+        kept.close()
+
+
 def test_two_threads_take_turns() -> None:
     with ScriptedHttp() as server:
         found = wire(server)

@@ -150,4 +150,5 @@ def address_hash(key: bytes, address: str) -> str:
 
 def _keyed(key: bytes, text: str) -> str:
     digest = hmac.digest(key, text.encode(), hashlib.sha256)
-    return base64.b32encode(digest).decode().lower()[:26]
+    # 26 characters hold 130 bits: what comes after the 20th byte does not show
+    return base64.b32encode(digest[:20]).decode().lower()[:26]

@@ -45,7 +45,7 @@ from sendmill.template import compile_content
 
 # What a group of sends may take at worst: connecting, and waiting for the answer, in seconds.
 SEND_SECONDS = 25
-# What was refused for the rate is sent again only after this long, whatever the slot, in seconds.
+# A server without a limiter that refuses for the rate is asked again after this long, in seconds.
 PAUSE_SECONDS = 1.0
 # How long a recipient waits whose account may not send at all, in seconds.
 POSTPONE_SECONDS = 300
@@ -275,7 +275,8 @@ class _Batch:
                 pause = len(group) / slot.rate
             elif refused:
                 slot = tools.limiter.reserve(config, len(refused))
-                left, refused, pause = deque(refused), [], max(slot.starts_in, PAUSE_SECONDS)
+                left, refused = deque(refused), []
+                pause = slot.starts_in if slot.rate else PAUSE_SECONDS
             else:
                 return
             if slot.stopped or tools.clock() + pause > self._deadline:

@@ -211,7 +211,7 @@ class _Sweep:
         # not as the rows found it a minute ago: people act meanwhile
         campaign = self._tools.book.get(campaign_id)
         if campaign is None or campaign.status in OVER - {Status.CANCELLED}:
-            self._tools.book.deactivate(campaign_id)
+            self._forget(campaign_id, campaign)
             return
         if campaign.status is Status.PLANNING:
             self._push_on(campaign, check_plan_of(campaign))
@@ -374,7 +374,16 @@ class _Sweep:
             self._report.completed += self._tools.book.set_status(
                 campaign.id, found.status, expected={Status.RUNNING}
             )
-        self._tools.book.deactivate(campaign.id)
+        self._forget(campaign.id, campaign)
+
+    def _forget(self, campaign_id: str, campaign: Campaign | None) -> None:
+        """Look after a campaign no longer, unless somebody was let in again meanwhile."""
+        book = self._tools.book
+        if campaign is not None and progress(campaign, book.counters(campaign_id)).open():
+            over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
+            book.set_status(campaign_id, Status.RUNNING, expected=over)
+            return
+        book.deactivate(campaign_id)
 
     def _brake(
         self, campaign: Campaign, states: Mapping[str, int], news: Mapping[str, int]

@@ -177,14 +177,26 @@ class RecipientStore:
         return [row_from(item) for item in self._get_all(keys)]
 
     def count_states(self, campaign_id: str) -> Mapping[str, int]:
-        """Return how many rows of a campaign are in which state, and their news, by counting."""
+        """Return how many rows of a campaign are in which state, and their news, by counting.
+
+        Only these two attributes are read: of a million whole rows, parsing takes minutes.
+        """
         counts: Counter[str] = Counter()
         for shard in range(SHARDS):
-            for row in self.in_shard(campaign_id, shard):
-                counts[str(row.state)] += 1
-                if row.news in COUNTED_NEWS:
-                    counts[str(row.news)] += 1
-        return dict(counts)
+            with translated("counting recipients"):
+                pages = self._client.get_paginator("query").paginate(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues=encode({":pk": _partition(campaign_id, shard)}),
+                    ProjectionExpression="st, news",
+                    ConsistentRead=True,
+                )
+                for page in pages:
+                    items = [decode(item) for item in page["Items"]]
+                    counts.update(text(item, "st") for item in items)
+                    counts.update(text(item, "news") for item in items)
+        known = {str(name) for name in (*State, *COUNTED_NEWS)}
+        return {name: count for name, count in counts.items() if name in known}
 
     def _get_all(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         for first in range(0, len(keys), _READ_KEYS):

@@ -13,6 +13,7 @@ Left out, for the calls made here need none: redirects, compression, cookies, re
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import threading
@@ -55,6 +56,7 @@ class Wire:
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._selector = selectors.DefaultSelector()
         self._idle: list[Line] = []
         self._active: set[Line] = set()
@@ -72,6 +74,8 @@ class Wire:
         with self._lock:
             self._found = {}
             self._soonest = float("inf")
+            if self._process != os.getpid():
+                self._start_afresh()
             self._drop_stale()
             source = enumerate(requests)
             try:
@@ -83,6 +87,12 @@ class Wire:
                 while self._active:
                     self._close(self._active.pop())
             return [self._found[number] for number in range(len(self._found))]
+
+    def _start_afresh(self) -> None:
+        """Leave the connections to the process that this one was forked from."""
+        self._process = os.getpid()
+        self._selector = selectors.DefaultSelector()
+        self._idle.clear()
 
     def _drop_stale(self) -> None:
         """Close what is too old, what the server has closed, and what spoke out of turn."""
