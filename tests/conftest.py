@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from cloud import REGION, Cloud, make_cloud
 from moto import mock_aws
 
 from fakes import Clock
+from integration.harness import free_port, run
+from stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -86,3 +89,60 @@ def load_handler() -> Iterator[Callable[[str], ModuleType]]:
         module_file = getattr(sys.modules[name], "__file__", None) or ""
         if str(ROOT / "functions") in module_file:
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def emulator_port() -> Iterator[int]:
+    """Start an emulator on a free port; ``FAULT_PORT`` names one that stands already."""
+    standing = os.environ.get("FAULT_PORT")
+    if standing:
+        yield int(standing)
+        return
+    port = free_port()
+    run("scripts/emulator.sh", "up", port=port)
+    yield port
+    run("scripts/emulator.sh", "down", port=port)
+
+
+@pytest.fixture(scope="session")
+def stack(emulator_port: int) -> Stack:
+    """Deploy the environment ``local``, as ``make deploy`` does, and sign in."""
+    if not os.environ.get("FAULT_PORT"):
+        run("scripts/build.sh", "local", port=emulator_port)
+        run("scripts/terraform.sh", "deploy", port=emulator_port)
+    found = Stack.local(emulator_port)
+    found.sign_in()
+    return found
+
+
+@pytest.fixture
+def mailbox(stack: Stack) -> Iterator[Stack]:
+    """Return the stack with no faults set, and leave none behind."""
+    stack.mailbox("DELETE", "/faults")
+    yield stack
+    stack.mailbox("DELETE", "/faults")
+
+
+@pytest.fixture(scope="session")
+def aws(emulator_port: int) -> Callable[..., str]:
+    """Return a function that runs the aws command as a user of the emulator would."""
+
+    def command(*words: str) -> str:
+        found = subprocess.run(
+            ["bash", "-euc", 'eval "$(make -s env ENV=local)"; exec aws "$@"', "aws", *words],
+            cwd=ROOT,
+            env={**os.environ, "EMULATOR_PORT": str(emulator_port)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    return command
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what looks at the others' traces last."""
+    items.sort(key=lambda item: item.get_closest_marker("order_last") is not None)

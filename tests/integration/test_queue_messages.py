@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fault.killing import kill, workers_of
 from integration.harness import eventually
 from stack import Stack
 
@@ -181,7 +178,7 @@ def kill_while_sending(stack: Stack, campaign_id: str, email: str) -> None:
     eventually(
         lambda: stack.delivered(campaign_id=campaign_id), bool, what="the provider took the mail"
     )
-    assert kill_workers("sendmill-local-email-worker") > 0
+    assert kill(workers_of(stack, "email_worker")) > 0
     stack.mailbox("DELETE", "/faults")
 
 
@@ -220,20 +217,3 @@ def invoke(stack: Stack, event: bytes) -> Any:
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
     return json.loads(answer["Payload"].read())
-
-
-def kill_workers(function: str) -> int:
-    """Kill every process of this machine that runs the function; return how many there were."""
-    killed = 0
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if f"AWS_LAMBDA_FUNCTION_NAME={function}".encode() in environment:
-            os.kill(int(folder.name), signal.SIGKILL)
-            killed += 1
-    time.sleep(0.2)
-    return killed

@@ -1,0 +1,141 @@
+"""Kill the worker processes of one emulator, and do by hand what the sweep does by the clock."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sendmill.queue import QueueClient
+from sendmill.rate import Account
+from sendmill.store import CampaignStore, RecipientStore, WatermarkStore
+from sendmill.sweep import Report, Stream, Sweeper
+from stack import Stack
+
+
+def workers_of(stack: Stack, function: str) -> list[int]:
+    """Return the processes that run a function on this emulator, and on no other."""
+    name = stack.outputs["function_names"][function]
+    wanted = {
+        f"AWS_LAMBDA_FUNCTION_NAME={name}".encode(),
+        f"AWS_ENDPOINT_URL=http://127.0.0.1:{stack.port}".encode(),
+    }
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                environment = set((folder / "environ").read_bytes().split(b"\0"))
+            except OSError:
+                continue
+            if wanted <= environment:
+                found.append(int(folder.name))
+    return found
+
+
+def kill(processes: Sequence[int]) -> int:
+    """Kill processes at once, without a word; return how many there were."""
+    killed = 0
+    for pid in processes:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        killed += 1
+    return killed
+
+
+@dataclass
+class Killer:
+    """Kill a random worker again and again, in a thread.
+
+    ``functions`` are asked in a random order, those named more often sooner. ``feed`` is called
+    before each kill: it keeps the workers busy.
+    """
+
+    stack: Stack
+    functions: Sequence[str]
+    feed: Callable[[], None]
+    pauses: tuple[float, float]
+    rng: random.Random
+    kills: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def at_work(self) -> Iterator[Killer]:
+        """Kill until the block ends."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.rng.uniform(*self.pauses)):
+            self.feed()
+            pool = workers_of(self.stack, self.rng.choice(self.functions))
+            held = {one["peer_pid"] for one in self.stack.mailbox("GET", "/stats")["held"]}
+            # whoever waits for an answer of SES is the best victim
+            pool = [pid for pid in pool if pid in held] or pool
+            if pool:
+                self.kills += kill([self.rng.choice(pool)])
+
+
+def make_sweeper(stack: Stack, *, ahead_seconds: int) -> Sweeper:
+    """Return the real sweep over the emulator, whose clock runs ahead: leases end sooner for it."""
+    out = stack.outputs
+    dynamodb, sqs = stack.client("dynamodb"), stack.client("sqs")
+    queues = QueueClient(
+        sqs, dispatch_url=out["dispatch_queue_url"], email_url=out["email_queue_url"]
+    )
+    marks = WatermarkStore(dynamodb, out["campaigns_table"])
+    return Sweeper(
+        ledger=RecipientStore(dynamodb, out["recipients_table"], out["campaigns_table"]),
+        book=CampaignStore(dynamodb, out["campaigns_table"]),
+        queues=queues,
+        stream=lambda: Stream(last_send=marks.read(out["ses_configuration_set"]).last_send_at),
+        account=Account,
+        clock=lambda: int(time.time()) + ahead_seconds,
+    )
+
+
+def sweep_until(
+    sweeper: Sweeper, good: Callable[[], bool], *, seconds: float, every: float = 1.0
+) -> list[Report]:
+    """Sweep again and again until it is good or time is up; return what each sweep did."""
+    end = time.monotonic() + seconds
+    reports = []
+    while not good() and time.monotonic() < end:
+        reports.append(sweeper.sweep(owner=f"test-{len(reports)}"))
+        time.sleep(every)
+    return reports
+
+
+def recounted(stack: Stack, campaign_id: str) -> dict[str, int]:
+    """Return how many rows of the table are in which state, counted one by one."""
+    store = RecipientStore(
+        stack.client("dynamodb"),
+        stack.outputs["recipients_table"],
+        stack.outputs["campaigns_table"],
+    )
+    return {name: count for name, count in store.count_states(campaign_id).items() if count}
+
+
+def counted(stack: Stack, campaign_id: str) -> dict[str, int]:
+    """Return what the campaign's counters say."""
+    store = CampaignStore(stack.client("dynamodb"), stack.outputs["campaigns_table"])
+    return dict(store.counters(campaign_id))
+
+
+def mailed(stack: Stack, prefix: str) -> dict[str, int]:
+    """Return how often SES took a mail to each address that begins so."""
+    found: Any = stack.mailbox("GET", "/stats")["per_recipient"]
+    return {address: n for address, n in found.items() if address.startswith(prefix)}
