@@ -171,6 +171,7 @@ def test_the_account_is_shown_with_the_rate_that_all_share(ask: Ask, cloud: Clou
         "enforcement": "HEALTHY",
         "stopped": "",
         "asked_at": NOW,
+        "safety": SAFETY,
         "factor": 0.5,
         "factor_at": NOW,
         "rate": 0,
