@@ -52,6 +52,7 @@ class Stack:
     outputs: Mapping[str, Any]
     port: int
     token: str = ""
+    user: str = ""
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -101,7 +102,7 @@ class Stack:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": password},
         )
-        self.token = answer["AuthenticationResult"]["AccessToken"]
+        self.token, self.user = answer["AuthenticationResult"]["AccessToken"], user
         return self.token
 
     def request(
@@ -114,7 +115,27 @@ class Stack:
         token: str | None = None,
         timeout: float = 60,
     ) -> Any:
-        """Return the JSON (or text) that a route answers; raises ApiError."""
+        """Return the JSON (or text) that a route answers; raises ApiError.
+
+        Our own token is renewed when it has expired, which it does within a quarter of an hour.
+        """
+        try:
+            return self._request(method, path, body, content_type, token, timeout)
+        except ApiError as error:
+            if error.status != 401 or token is not None or not self.user:
+                raise
+            self.sign_in(self.user)
+            return self._request(method, path, body, content_type, token, timeout)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        content_type: str,
+        token: str | None,
+        timeout: float,
+    ) -> Any:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         found = self.token if token is None else token
         request = urllib.request.Request(  # noqa: S310  loopback, made from Terraform's output

@@ -16,8 +16,8 @@ log                 = { level = "DEBUG", retention_days = 1 }
 # Short times, so that what a crash left behind comes back within a test.
 dispatch_queue = { visibility_timeout_seconds = 90 }
 dispatch       = { timeout_seconds = 30, maximum_concurrency = 2 }
-email_queue    = { visibility_timeout_seconds = 90 }
-email_worker   = { timeout_seconds = 30, batching_window_seconds = 0, maximum_concurrency = 4 }
+email_queue    = { visibility_timeout_seconds = 180 }
+email_worker   = { timeout_seconds = 60, batching_window_seconds = 0, maximum_concurrency = 4 }
 feedback_queue = { visibility_timeout_seconds = 60 }
 feedback       = { timeout_seconds = 10, batching_window_seconds = 0, maximum_concurrency = 2 }
 sweep          = { log_retention_days = 1 }

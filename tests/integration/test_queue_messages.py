@@ -191,7 +191,7 @@ def test_a_worker_killed_after_the_provider_took_the_mail_sends_no_second_one(
     eventually(
         lambda: states(no_events, campaign_id),
         lambda found: found == {"unknown": 1},
-        seconds=200,
+        seconds=260,
         what="the recipient is unknown",
     )
     assert len(no_events.delivered(campaign_id=campaign_id)) == 1

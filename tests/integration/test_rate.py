@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 # The long run is the one of the promise: 14 a second, 2,000 recipients.
 LONG = os.environ.get("FAULT") == "long"
-RATE, RECIPIENTS = (14, 2000) if LONG else (40, 500)
+RATE, RECIPIENTS = (14, 2000) if LONG else (40, 300)
 QUEUED = 5000 if LONG else 800
 
 

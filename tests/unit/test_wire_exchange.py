@@ -125,6 +125,37 @@ def test_a_kept_connection_that_has_ended_is_not_used(end: Script) -> None:
         assert [one[-1:] for one in server.requests] == [b"1", b"2"]
 
 
+def test_kept_connections_that_end_meanwhile_do_not_disturb_a_wait() -> None:
+    """Until they are closed here too, the system reports them again and again."""
+    looks = 0
+
+    def counting() -> float:
+        nonlocal looks
+        looks += 1
+        return time.monotonic()
+
+    held = threading.Event()
+    others: list[Caller] = []
+
+    def script(caller: Caller) -> None:
+        others.append(caller)
+        while body := caller.read():
+            if body == b"slow":
+                for other in others:
+                    if other is not caller:
+                        other.sock.shutdown(socket.SHUT_RDWR)
+                held.wait(0.3)
+            caller.answer(body)
+
+    with ScriptedHttp(script) as server:
+        found = wire(server, lanes=6, monotonic=counting)
+        assert len(found.exchange([request()] * 6)) == 6
+        before = looks
+        assert bodies(found.exchange([request(b"slow")])) == [b"slow"]
+        assert looks - before < 50
+        assert bodies(found.exchange([request(b"after")] * 6)) == [b"after"] * 6
+
+
 def test_a_kept_connection_that_takes_no_byte_is_replaced() -> None:
     """The server resets it after it was looked at, before anything is written."""
     gone = threading.Event()

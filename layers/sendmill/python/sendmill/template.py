@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sendmill.campaign import MAX_TEMPLATE_BYTES, Content
 from sendmill.errors import InvalidTemplate
-from sendmill.plain_text import text_from_html
+from sendmill.plain_text import text_from_pieces
 
 # Nothing here can build a string much longer than its input, or reach an attribute.
 FILTERS = frozenset(
@@ -97,8 +97,8 @@ class Rendered:
 class Compiled:
     """Hold the compiled templates of one campaign; :meth:`render` takes about 20 us."""
 
-    _subject: Callable[[Mapping[str, str]], str]
-    _body: Callable[[Mapping[str, str]], str]
+    _subject: Callable[[Mapping[str, str]], list[str]]
+    _body: Callable[[Mapping[str, str]], list[str]]
     is_html: bool
     variables: frozenset[str]
 
@@ -107,15 +107,16 @@ class Compiled:
 
         Raises InvalidTemplate naming the variable that is missing and has no default.
         """
-        subject = " ".join(_render("subject", self._subject, fields).split())
+        subject = " ".join("".join(_render("subject", self._subject, fields)).split())
         control = _CONTROL.search(subject)
         if control:
             raise InvalidTemplate(
                 f"subject must not contain control characters (got {control.group()!r})"
             )
-        body = _render("body", self._body, fields)
+        pieces = _render("body", self._body, fields)
+        body = "".join(pieces)
         if self.is_html:
-            return Rendered(subject=subject, text=text_from_html(body), html=body)
+            return Rendered(subject=subject, text=text_from_pieces(pieces), html=body)
         return Rendered(subject=subject, text=body, html="")
 
 
@@ -164,7 +165,7 @@ _ENVIRONMENTS = {escape: _environment(escape=escape) for escape in (False, True)
 
 def _compile(
     part: str, source: str, *, escape: bool
-) -> tuple[Callable[[Mapping[str, str]], str], frozenset[str]]:
+) -> tuple[Callable[[Mapping[str, str]], list[str]], frozenset[str]]:
     _check_size(part, source)
     environment = _ENVIRONMENTS[escape]
     try:
@@ -203,23 +204,24 @@ def _refuse_denied(part: str, tree: nodes.Template) -> None:
 
 
 def _render(
-    part: str, render: Callable[[Mapping[str, str]], str], fields: Mapping[str, str]
-) -> str:
+    part: str, render: Callable[[Mapping[str, str]], list[str]], fields: Mapping[str, str]
+) -> list[str]:
     try:
         return render(fields)
     except (TemplateError, TypeError, ValueError, OverflowError, ArithmeticError) as error:
         _refuse(part, error)
 
 
-def _written(part: str, template: Template, fields: Mapping[str, str]) -> str:
-    """Return what a template renders to, stopped before it fills the memory."""
-    pieces, size = [], 0
+def _written(part: str, template: Template, fields: Mapping[str, str]) -> list[str]:
+    """Return the pieces that a template renders to, stopped before they fill the memory."""
+    pieces: list[str] = []
+    size = 0
     for piece in template.generate(fields):
         pieces.append(piece)
         size += len(piece)
         if size > MAX_RENDERED_CHARS:
             raise InvalidTemplate(f"{part} must render to at most {MAX_RENDERED_CHARS} characters")
-    return "".join(pieces)
+    return pieces
 
 
 def _refuse(part: str, error: Exception) -> NoReturn:

@@ -19,6 +19,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -68,6 +69,7 @@ _CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
 
 # A write applies only while these are as they were read.
 _FENCE = ("st", "att", "owner", "news")
+_UNCHANGED = " AND ".join(f"#{name} = :was_{name}" for name in _FENCE)
 
 
 class RecipientStore:
@@ -283,18 +285,17 @@ class RecipientStore:
 
     def _update(self, step: Transition) -> dict[str, Any]:
         before, after = step.before, step.after
-        sets, removes = _changes(before, after)
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
-        if removes:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
-        names = {f"#{name}": name for name in (*sets, *removes, *_FENCE)}
+        old = _attributes(before)
+        sets, removes = _changes(before, after, old)
+        expression, names = _expression(tuple(sets), removes)
         values = {f":{name}": encode_value(value) for name, value in sets.items()}
-        values |= encode({f":was_{name}": _attributes(before)[name] for name in _FENCE})
+        for name in _FENCE:
+            values[f":was_{name}"] = encode_value(old[name])
         return {
             "TableName": self._table,
             "Key": row_key(before.campaign_id, before.rid),
             "UpdateExpression": expression,
-            "ConditionExpression": " AND ".join(f"#{name} = :was_{name}" for name in _FENCE),
+            "ConditionExpression": _UNCHANGED,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -419,9 +420,21 @@ def _attributes(row: Row) -> Item:
     }
 
 
-def _changes(before: Row, after: Row) -> tuple[Item, tuple[str, ...]]:
-    """Return the attributes to set and to remove; the index entry goes with the final state."""
-    old, new = _attributes(before), _attributes(after)
+@lru_cache(maxsize=64)
+def _expression(sets: tuple[str, ...], removes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """Return what sets and removes these attributes, and the names that it and the fence use."""
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+    if removes:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+    return expression, {f"#{name}": name for name in (*sets, *removes, *_FENCE)}
+
+
+def _changes(before: Row, after: Row, old: Item) -> tuple[Item, tuple[str, ...]]:
+    """Return the attributes to set and to remove; the index entry goes with the final state.
+
+    ``old`` are the attributes of ``before``.
+    """
+    new = _attributes(after)
     # something must be set, also when a row is put off twice within one second
     sets = {
         name: value for name, value in new.items() if old[name] != value or name == "updated_at"

@@ -172,6 +172,9 @@ class Wire:
         for key, _ in self._selector.select(max(0.0, self._soonest - self._monotonic())):
             if key.data in self._active:
                 self._advance(key.data)
+            elif key.data.has_ended():
+                self._idle.remove(key.data)
+                self._close(key.data)
         now = self._monotonic()
         if now < self._soonest:
             return
