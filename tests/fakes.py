@@ -135,6 +135,22 @@ class MemoryCampaigns:
             self.campaigns[campaign_id] = with_status(found, status, reason)
             return True
 
+    def resume(
+        self,
+        campaign_id: str,
+        *,
+        forgiven: Mapping[str, int] | None = None,
+        paused_for: str = "",
+    ) -> bool:
+        """Let a paused campaign run, if it was paused for this reason."""
+        with self.lock:
+            found = self.campaigns[campaign_id]
+            if paused_for and found.reason != paused_for:
+                return False
+            if forgiven is not None:
+                self.campaigns[campaign_id] = replace(found, forgiven=dict(forgiven))
+            return self.set_status(campaign_id, Status.RUNNING, expected={Status.PAUSED})
+
     def pause(self, campaign_id: str, reason: str) -> None:
         """Stop a campaign that is sending."""
         sending = {Status.PLANNING, Status.RUNNING}
@@ -188,7 +204,7 @@ class MemoryCampaigns:
     def deactivate(self, campaign_id: str) -> None:
         """Forget a campaign, if it is over."""
         found = self.campaigns.get(campaign_id)
-        if found is None or found.status in OVER:
+        if found is None or not found.list_id or found.status in {*OVER, Status.REFUSED}:
             self.active_ids.discard(campaign_id)
 
     def repair(self, campaign_id: str, changes: Mapping[str, int]) -> bool:

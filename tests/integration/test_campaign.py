@@ -66,7 +66,8 @@ def test_a_row_that_lacks_a_field_refuses_the_campaign_by_its_line_and_mails_nob
 
 
 def test_pause_keeps_the_rest_waiting_and_resume_sends_it_once(mailbox: Stack) -> None:
-    mailbox.mailbox("PUT", "/faults", [{"action": "latency_ms", "milliseconds": 300}])
+    # four local workers with ten mails each in flight: 20 mails a second, however fast the machine
+    mailbox.mailbox("PUT", "/faults", [{"action": "latency_ms", "milliseconds": 2000}])
     rows = "".join(f"pause{n}@example.com,P{n}\n" for n in range(300))
     campaign_id = send_list(mailbox, f"email,name\n{rows}")["campaign_id"]
     eventually(

@@ -773,3 +773,23 @@ def create_role(emulator: Emulator, name: str) -> str:
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
     return str(created["Role"]["Arn"])
+
+
+def test_a_schedule_asked_for_twice_with_one_token_is_made_once(emulator: Emulator) -> None:
+    scheduler = emulator.client("scheduler")
+    wanted = {
+        "Name": f"twice-{uuid.uuid4().hex[:8]}",
+        "ScheduleExpression": "rate(1 hour)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": f"arn:aws:sqs:{REGION}:000000000000:none",
+            "RoleArn": "arn:aws:iam::000000000000:role/none",
+        },
+        "State": "DISABLED",
+    }
+    token = uuid.uuid4().hex
+    first = scheduler.create_schedule(**wanted, ClientToken=token)
+    again = scheduler.create_schedule(**wanted, ClientToken=token)
+    assert again["ScheduleArn"] == first["ScheduleArn"]
+    with pytest.raises(ClientError, match="ConflictException"):
+        scheduler.create_schedule(**wanted, ClientToken=uuid.uuid4().hex)

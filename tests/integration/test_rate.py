@@ -69,8 +69,9 @@ def test_the_rate_is_kept_though_three_of_ten_mails_are_refused(slow_account: St
         seconds=600,
         what="most are sent",
     )
-    measured = (posts(stack) - posts_then) / (time.monotonic() - begun)
-    print(f"\nlimit {limit:.2f}/s, measured {measured:.2f}/s")
+    sent, seconds = posts(stack) - posts_then, time.monotonic() - begun
+    measured = sent / seconds
+    print(f"\nlimit {limit:.2f}/s, measured {measured:.2f}/s over {seconds:.0f} s")
     over = eventually(
         lambda: campaign_of(stack, campaign_id),
         lambda found: found["status"] == "complete",
@@ -82,8 +83,9 @@ def test_the_rate_is_kept_though_three_of_ten_mails_are_refused(slow_account: St
     assert len(mails) == RECIPIENTS
     assert set(mails.values()) == {1}
     assert dead_letters(stack) == 0
-    # never faster; and slower only by what a shared machine takes
-    assert measured <= limit * 1.05
+    # never faster, but for the one second's worth that may leave at once (rate.BURST_SECONDS);
+    # and slower only by what a shared machine takes
+    assert sent <= limit * (seconds * 1.05 + 1)
     if LONG:
         assert measured >= limit * 0.95
 

@@ -368,6 +368,7 @@ def test_requeue_queues_those_who_wait_or_whose_worker_is_lost_and_nobody_else()
         "pending@example.com": {"state": State.PENDING},
         "due@example.com": {"state": State.RETRY, "due": NOW},
         "lost@example.com": {"state": State.SENDING, "lease": NOW - 1},
+        "put.off@example.com": {"state": State.RETRY, "due": NOW + 600, "late_since": NOW - 300},
     }
     others = {
         "later@example.com": {"state": State.RETRY, "due": NOW + 60},
@@ -386,6 +387,10 @@ def test_requeue_queues_those_who_wait_or_whose_worker_is_lost_and_nobody_else()
     counts = [world.do(job)["enqueued"] for job in jobs]
     assert sorted(world.mailed()) == sorted(waiting)
     assert sum(counts) == len(waiting)
+    # or the worker would take the message for one that comes too early
+    assert {row.due for row in world.ledger.rows.values() if row.contact.email[:3] == "put"} == {
+        NOW
+    }
 
 
 def test_a_large_partition_is_requeued_whole() -> None:

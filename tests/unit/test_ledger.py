@@ -260,10 +260,12 @@ def test_a_failed_recipient_is_tried_anew_with_all_his_tries() -> None:
     assert (after.state, after.tries, after.due, after.attempt) == (State.RETRY, 0, NOW, 5)
 
 
-def test_postponing_moves_the_time_and_nothing_else() -> None:
+def test_postponing_moves_the_time_and_keeps_when_it_first_came() -> None:
     row = make_row(due=NOW)
     step = postpone(row, until=NOW + 300, now=NOW)
-    assert step.after == replace(row, due=NOW + 300, updated_at=NOW)
+    assert step.after == replace(row, due=NOW + 300, late_since=NOW, updated_at=NOW)
+    again = postpone(step.after, until=NOW + 600, now=NOW + 300)
+    assert again.after.late_since == NOW
     assert step.counts == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import Any
 
@@ -259,6 +260,14 @@ def test_resume_puts_everybody_who_waits_on_the_queue_again() -> None:
     found = world.office.resume("spring")
     assert (found.status, found.reason) == (Status.RUNNING, "")
     assert world.jobs() == shard_jobs(Op.REQUEUE, "spring")
+
+
+def test_resume_forgives_only_what_the_brake_had_stopped() -> None:
+    world = World(status=Status.PAUSED, reason="reputation: 10.00% of 500 bounced")
+    world.campaigns.counts["spring"] = Counter({"accepted": 500, "bounced": 50})
+    assert world.office.resume("spring").forgiven == {"accepted": 500, "bounced": 50}
+    world.campaigns.campaigns["spring"] = make_campaign(status=Status.PAUSED, reason="by hand")
+    assert world.office.resume("spring").forgiven == {}
 
 
 def test_resume_plans_again_what_was_not_dispatched_yet() -> None:

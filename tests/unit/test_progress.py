@@ -37,6 +37,12 @@ DONE = {"expected": 4, "total": 4, "chunks": 1, "chunks_done": 1}
             "running",
             {"accepted": 2, "pending": 2},
         ),
+        (
+            {**DONE, "chunks": 2, "total": 2, "status": Status.CANCELLED},
+            {"accepted": 1, "cancelled": 1},
+            "cancelled",
+            {"accepted": 1, "cancelled": 3},
+        ),
         ({**DONE, "status": Status.PAUSED}, {"accepted": 4}, "paused", {"accepted": 4}),
         (
             {**DONE, "status": Status.DRAFT, "chunks_done": 0, "total": 0},

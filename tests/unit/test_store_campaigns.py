@@ -254,11 +254,42 @@ def test_two_sweeps_that_find_the_same_drift_repair_it_once(cloud: Cloud, clock:
 
 @pytest.mark.parametrize("status", list(Status))
 def test_only_a_campaign_that_is_over_is_forgotten(store: CampaignStore, status: Status) -> None:
-    store.add(make_campaign(status=status))
+    store.add(make_campaign(status=status, list_id="list_1"))
     store.activate("spring")
     store.deactivate("spring")
-    over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED}
+    over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED, Status.REFUSED}
     assert list(store.active()) == ([] if status in over else ["spring"])
+
+
+def test_a_campaign_made_by_plain_messages_is_looked_after_until_forgotten(
+    store: CampaignStore,
+) -> None:
+    store.adopt(make_campaign(status=Status.RUNNING, list_id=""))
+    assert list(store.active()) == ["spring"]
+    store.pause("spring", "for the test")
+    store.deactivate("spring")
+    assert list(store.active()) == ["spring"]
+    assert store.resume("spring")
+    store.deactivate("spring")
+    assert list(store.active()) == []
+
+
+def test_a_campaign_is_resumed_only_from_the_pause_that_was_meant(store: CampaignStore) -> None:
+    store.add(make_campaign(status=Status.RUNNING))
+    store.pause("spring", "the daily quota")
+    assert not store.resume("spring", paused_for="another reason")
+    assert store.resume("spring", paused_for="the daily quota")
+    found = store.get("spring")
+    assert found is not None
+    assert (found.status, found.reason, found.forgiven) == (Status.RUNNING, "", {})
+
+
+def test_what_a_resume_forgives_is_kept(store: CampaignStore) -> None:
+    store.add(make_campaign(status=Status.PAUSED))
+    assert store.resume("spring", forgiven={"accepted": 500, "bounced": 20})
+    found = store.get("spring")
+    assert found is not None
+    assert found.forgiven == {"accepted": 500, "bounced": 20}
 
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED, Status.PLANNING])

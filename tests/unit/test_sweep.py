@@ -42,19 +42,16 @@ from sendmill.ledger import (
 )
 from sendmill.outcome import QUOTA_REASON
 from sendmill.rate import Account
-from sendmill.sweep import (
-    BUSY_QUEUE,
-    HELD_SECONDS,
+from sendmill.sweep import Report, Reputation, Stream, Sweeper
+from sendmill.sweep.campaigns import (
+    DIRECT_SECONDS,
     LATE_START_SECONDS,
-    PAGE,
-    PAUSED_SECONDS,
-    STREAM_MARGIN_SECONDS,
+    STALLED_SECONDS,
     STUCK_SECONDS,
-    Report,
-    Reputation,
-    Stream,
-    Sweeper,
+    UNKNOWN_SECONDS,
 )
+from sendmill.sweep.ports import BUSY_QUEUE, STREAM_MARGIN_SECONDS
+from sendmill.sweep.rows import HELD_SECONDS, PAGE, PAUSED_SECONDS
 
 SMTP = replace(CONTENT, config=replace(CONFIG, email_service=Service.SMTP))
 PASSED = Stream(last_send=NOW + 10 * 3600)
@@ -307,6 +304,21 @@ def test_the_age_of_the_oldest_who_waits_is_told() -> None:
     assert paused.sweep().oldest_open_seconds == 0
 
 
+def test_who_is_put_off_again_and_again_shows_in_the_age() -> None:
+    world = one(due=NOW)
+    for _ in range(5):
+        world.clock.advance(ENQUEUE_GRACE_SECONDS)
+        found = world.sweep().oldest_open_seconds
+    assert found == 5 * ENQUEUE_GRACE_SECONDS
+
+
+def test_the_time_of_a_pause_is_no_age() -> None:
+    world = World(
+        make_row(due=NOW - 10, late_since=NOW - 5000), campaign=listed(changed_at=NOW - 40)
+    )
+    assert world.sweep().oldest_open_seconds == 40
+
+
 # Another was first
 
 
@@ -472,6 +484,23 @@ def test_auto_settles_itself_once_the_stream_has_moved() -> None:
     world.clock.advance(STREAM_MARGIN_SECONDS)
     world.sweep()
     assert world.ledger.only().state is State.RETRY
+
+
+def test_an_account_that_sends_no_more_does_not_keep_a_campaign_running_for_ever() -> None:
+    world = one(**LOST_ANSWER)
+    world.clock.advance(UNKNOWN_SECONDS - 3600)
+    world.sweep()
+    assert world.status() is Status.RUNNING
+    world.clock.advance(UNKNOWN_SECONDS)
+    world.sweep("s2")
+    assert world.status() is Status.COMPLETE_WITH_UNKNOWN
+    # an event that comes at last is still heard
+    world.stream = Stream(last_send=world.clock() + 3600)
+    world.clock.advance(3600)
+    world.sweep("s3")
+    assert world.ledger.only().state is State.RETRY
+    world.sweep("s4")
+    assert world.status() is Status.RUNNING
 
 
 @pytest.mark.parametrize("policy", list(UnknownPolicy))
@@ -733,6 +762,15 @@ def test_a_large_campaign_does_not_go_on_for_one_mail(left: int, resumed: int) -
     assert world.sweep().resumed == resumed
 
 
+def test_a_person_who_pauses_meanwhile_is_obeyed() -> None:
+    world = paused(QUOTA_REASON)
+    stale = world.campaign()
+    world.book.campaigns["spring"] = replace(stale, reason="paused by a person")
+    world.book.get = lambda campaign_id: stale  # type: ignore[method-assign]
+    assert world.sweep().resumed == 0
+    assert world.status() is Status.PAUSED
+
+
 def test_an_account_without_a_quota_has_enough() -> None:
     world = paused(QUOTA_REASON)
     world.account = Account(daily_quota=-1.0, sent_today=1e6)
@@ -815,12 +853,59 @@ def test_the_brake_follows_its_limits() -> None:
     assert world.sweeper().sweep(owner="s1").paused == 1
 
 
+def test_what_a_person_has_let_pass_does_not_pause_again_but_more_of_it_does() -> None:
+    seen = {"accepted": 1000, "bounced": 100}
+    world = braking(1000, {"bounced": 100})
+    world.book.campaigns["spring"] = replace(world.campaign(), forgiven=seen, total=9000)
+    assert world.sweeper().sweep(owner="s1").paused == 0
+    world.book.counts["spring"].update({"accepted": 499, "bounced": 499})
+    assert world.sweeper().sweep(owner="s2").paused == 0
+    world.book.counts["spring"].update({"accepted": 1})
+    assert world.sweeper().sweep(owner="s3").paused == 1
+
+
 def test_a_pause_by_the_brake_does_not_end_by_itself() -> None:
     world = braking(1000, {"bounced": 100})
     world.sweeper().sweep(owner="s1")
     world.clock.advance(86_400)
     report = world.sweeper().sweep(owner="s2")
     assert (report.resumed, world.status()) == (0, Status.PAUSED)
+
+
+# What would be looked after for ever
+
+
+def test_a_campaign_cancelled_before_it_was_queued_is_forgotten() -> None:
+    world = World(campaign=listed(status=Status.CANCELLED, chunks=3, chunks_done=0, expected=9))
+    world.sweep()
+    assert world.book.active_ids == set()
+
+
+def test_a_refused_campaign_is_forgotten() -> None:
+    world = World(campaign=listed(status=Status.REFUSED))
+    world.sweep()
+    assert world.book.active_ids == set()
+
+
+def test_a_campaign_made_by_plain_messages_is_looked_after_for_a_while() -> None:
+    world = one(state=State.ACCEPTED, due=0)
+    world.book.campaigns["spring"] = replace(world.campaign(), list_id="")
+    world.sweep()
+    assert world.book.active_ids == {"spring"}
+    world.clock.advance(DIRECT_SECONDS)
+    world.sweep()
+    assert world.book.active_ids == set()
+
+
+def test_counters_that_say_too_little_are_found_though_nobody_is_due() -> None:
+    world = one(state=State.ACCEPTED, due=0)
+    world.book.counts["spring"].clear()
+    world.clock.advance(STALLED_SECONDS - 1)
+    assert counted(world.sweeper().sweep(owner="s1")) == {}
+    world.clock.advance(1)
+    assert counted(world.sweeper().sweep(owner="s2")) == {"drifted": 1}
+    world.sweep("s3")
+    assert world.status() is Status.COMPLETE
 
 
 # Plans

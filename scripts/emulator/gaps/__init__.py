@@ -10,7 +10,7 @@ Sending is not closed here: the SES stand-in beside the emulator does it (`stand
 
 from __future__ import annotations
 
-from gaps import alarms, apigateway, message_moves, queue_metrics, ses_identity
+from gaps import alarms, apigateway, message_moves, queue_metrics, schedules, ses_identity
 
 
 def close_all() -> None:
@@ -19,5 +19,6 @@ def close_all() -> None:
     alarms.close_evaluation()
     alarms.close_description()
     queue_metrics.close()
+    schedules.close()
     ses_identity.close()
     apigateway.close()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,8 @@ class Status(StrEnum):
 
 # What a campaign can be started from: the last two were started before, and sent nothing.
 STARTABLE = frozenset({Status.DRAFT, Status.SCHEDULED, Status.REFUSED})
+# How the reason of a campaign begins that was paused for its bounces or complaints.
+REPUTATION_REASON = "reputation: "
 # Nothing more will happen to a campaign by itself.
 OVER = frozenset({Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED})
 
@@ -98,7 +100,8 @@ class Campaign:
     ``total`` those that stand in the ledger (they meet once every chunk is done). Every chunk is
     rendered (``chunks_checked``) before the first one is sent. ``reason`` says why a campaign is
     paused or refused. ``start_at`` and ``start_by`` are seconds since 1970, 0 for now
-    and never; ``changed_at`` is when the status last changed.
+    and never; ``changed_at`` is when the status last changed. ``forgiven`` are the mails, bounces
+    and complaints that a person has seen and let pass by resuming.
     """
 
     id: str
@@ -121,6 +124,7 @@ class Campaign:
     changed_at: int = 0
     reason: str = ""
     created_by: str = ""
+    forgiven: Mapping[str, int] = field(default_factory=dict)
 
     def may_send(self) -> bool:
         """Tell whether a worker may send for this campaign now."""

@@ -31,6 +31,7 @@ from sendmill.ledger import (
     cancel,
     give_up,
     judge,
+    recall,
     reopen,
     try_again,
 )
@@ -272,15 +273,21 @@ class Dispatcher:
 
     def _requeue(self, campaign: Campaign, shard: int) -> dict[str, int]:
         now = self.clock()
-        found, page = 0, []
+        found = 0
+        page: list[Row] = []
         for row in self.rows.in_shard(campaign.id, shard):
-            if judge(row, now) in (Verdict.SEND, Verdict.LOST):
+            if _put_off(row, now) or judge(row, now) in (Verdict.SEND, Verdict.LOST):
                 page.append(row)
             if len(page) == CHUNK_SIZE:
-                self._enqueue(campaign.id, page)
-                found, page = found + len(page), []
-        self._enqueue(campaign.id, page)
-        return {"enqueued": found + len(page)}
+                found, page = found + self._recall(campaign.id, shard, page, now), []
+        return {"enqueued": found + self._recall(campaign.id, shard, page, now)}
+
+    def _recall(self, campaign_id: str, shard: int, rows: Sequence[Row], now: int) -> int:
+        """Queue rows; those that were put off while nothing could be sent have their turn now."""
+        steps = [recall(row, now=now) for row in rows if _put_off(row, now)]
+        self.rows.apply(steps, owner=f"{Op.REQUEUE}#{shard}")
+        self._enqueue(campaign_id, rows)
+        return len(rows)
 
     def _row(self, campaign_id: str, accepted: Accepted, chunk: int, now: int) -> Row:
         return Row(
@@ -315,6 +322,11 @@ def first_fault(
         except InvalidTemplate as error:
             return f"line {accepted.line} of the list: {error}"
     return ""
+
+
+def _put_off(row: Row, now: int) -> bool:
+    """Tell whether a retry waits only because its campaign was paused when its turn came."""
+    return row.state is State.RETRY and row.due > now and 0 < row.late_since <= now
 
 
 def wanted_change(row: Row, job: Job) -> State | None:

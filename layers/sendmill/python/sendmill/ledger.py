@@ -103,7 +103,8 @@ class Row:
     Times are seconds since 1970. ``attempt`` counts claims and fences writes; ``tries`` counts
     definite refusals, which throttling does not add to. ``content`` names another content than
     the campaign's, ``chunk`` the part of the list the row came from (-1: from a message).
-    ``attempted_at`` is when the last claim was made; ``news`` what events said of the mail.
+    ``attempted_at`` is when the last claim was made; ``late_since`` when the row's turn first came
+    before it was put off; ``news`` what events said of the mail.
     """
 
     campaign_id: str
@@ -122,6 +123,7 @@ class Row:
     message_id: str = ""
     news: News = News.NONE
     attempted_at: int = 0
+    late_since: int = 0
     created_at: int = 0
     updated_at: int = 0
 
@@ -190,6 +192,7 @@ def claim(row: Row, *, owner: str, lease: int, now: int) -> Transition:
         attempt=row.attempt + 1,
         attempted_at=now,
         lease=lease,
+        late_since=0,
         reason="",
     )
 
@@ -263,8 +266,17 @@ def reopen(row: Row, *, now: int) -> Transition:
 
 
 def postpone(row: Row, *, until: int, now: int) -> Transition:
-    """Return the write that lets a recipient who waits be looked at again only later."""
-    return Transition(before=row, after=replace(row, due=until, updated_at=now))
+    """Return the write that lets a recipient who waits be looked at again only later.
+
+    When his turn first came is kept: who is put off for ever must show in the age of the ledger.
+    """
+    since = row.late_since or row.due
+    return Transition(before=row, after=replace(row, due=until, late_since=since, updated_at=now))
+
+
+def recall(row: Row, *, now: int) -> Transition:
+    """Return the write that lets a recipient who was put off have his turn now."""
+    return Transition(before=row, after=replace(row, due=now, late_since=0, updated_at=now))
 
 
 def hear(

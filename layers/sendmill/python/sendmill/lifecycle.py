@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sendmill.campaign import (
+    REPUTATION_REASON,
     STARTABLE,
     Campaign,
     Status,
@@ -52,6 +53,7 @@ class CampaignShelf(Protocol):
     def set_status(
         self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
     ) -> bool: ...
+    def resume(self, campaign_id: str, *, forgiven: Mapping[str, int] | None = None) -> bool: ...
     def counters(self, campaign_id: str) -> Mapping[str, int]: ...
     def uncheck(self, campaign_id: str) -> None: ...
     def activate(self, campaign_id: str) -> None: ...
@@ -246,8 +248,17 @@ class Office:
         return campaign
 
     def resume(self, campaign_id: str) -> Campaign:
-        """Go on with a paused campaign: every recipient who waits is put on the queue again."""
-        self.campaigns.set_status(campaign_id, Status.RUNNING, expected={Status.PAUSED})
+        """Go on with a paused campaign: every recipient who waits is put on the queue again.
+
+        Bounces and complaints that had paused it are forgiven: only new ones pause it again.
+        """
+        found = self.campaign(campaign_id)
+        forgiven = (
+            self.campaigns.counters(campaign_id)
+            if found.reason.startswith(REPUTATION_REASON)
+            else None
+        )
+        self.campaigns.resume(campaign_id, forgiven=forgiven)
         campaign = self.campaign(campaign_id)
         if campaign.status is not Status.RUNNING:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not paused")

@@ -33,12 +33,15 @@ def progress(campaign: Campaign, counters: Mapping[str, int]) -> Progress:
     """Derive the states of a campaign's recipients from its counters.
 
     ``counters`` hold every state but ``pending``, which is what is left of the total. A campaign
-    is complete once every chunk is done and no recipient is left open.
+    is complete once every chunk is done and no recipient is left open; of one that was cancelled
+    before, whoever had no row yet is cancelled too.
     """
     every_chunk_done = campaign.chunks_done >= campaign.chunks
     total = campaign.total if every_chunk_done else max(campaign.expected, campaign.total)
     states = {str(state): counters.get(state, 0) for state in State if counters.get(state)}
     states[State.PENDING] = total - sum(states.values())
+    if campaign.status is Status.CANCELLED and not every_chunk_done:
+        states[State.CANCELLED] = states.get(State.CANCELLED, 0) + states.pop(State.PENDING)
     found = Progress(
         status=campaign.status,
         total=total,

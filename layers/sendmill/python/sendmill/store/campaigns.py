@@ -75,11 +75,15 @@ class CampaignStore:
         self._create(campaign)
 
     def adopt(self, campaign: Campaign) -> Campaign:
-        """Create the campaign unless one of this id stands; return the one that stands."""
+        """Create the campaign unless one of this id stands; return the one that stands.
+
+        The sweep looks after it from now on: it too may bounce too much.
+        """
         if not self._create(campaign):
             standing = self.get(campaign.id)
             if standing is not None:
                 return standing
+        self.activate(campaign.id)
         return campaign
 
     def get(self, campaign_id: str) -> Campaign | None:
@@ -143,19 +147,51 @@ class CampaignStore:
         """Change the status if it is one of the expected ones; tell whether it was."""
         return self._set_status(campaign_id, status, expected=expected, changes={"reason": reason})
 
+    def resume(
+        self,
+        campaign_id: str,
+        *,
+        forgiven: Mapping[str, int] | None = None,
+        paused_for: str = "",
+    ) -> bool:
+        """Let a paused campaign run, if it was paused for this reason; tell whether it was.
+
+        ``forgiven`` are its counters that the reputation brake is to leave out from now on.
+        """
+        changes: Item = {"reason": ""}
+        if forgiven is not None:
+            changes["forgiven"] = json.dumps(dict(forgiven))
+        return self._set_status(
+            campaign_id,
+            Status.RUNNING,
+            expected={Status.PAUSED},
+            changes=changes,
+            paused_for=paused_for,
+        )
+
     def _set_status(
-        self, campaign_id: str, status: Status, *, expected: set[Status], changes: Item
+        self,
+        campaign_id: str,
+        status: Status,
+        *,
+        expected: set[Status],
+        changes: Item,
+        paused_for: str = "",
     ) -> bool:
         sets: Item = {"st": str(status), "changed_at": int(self._clock()), **changes}
         wanted = {f":e{n}": str(value) for n, value in enumerate(sorted(expected))}
         values: Item = {":one": 1, **{f":{name}": value for name, value in sets.items()}, **wanted}
+        condition = f"#st IN ({', '.join(wanted)})"
+        if paused_for:
+            condition += " AND #reason = :paused_for"
+            values[":paused_for"] = paused_for
         update: dict[str, Any] = {
             "TableName": self._table,
             "Key": _key(campaign_id, "META"),
             "UpdateExpression": "SET "
             + ", ".join(f"#{name} = :{name}" for name in sets)
             + " ADD #ver :one",
-            "ConditionExpression": f"#st IN ({', '.join(wanted)})",
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": {"#ver": "ver", **{f"#{name}": name for name in sets}},
             "ExpressionAttributeValues": encode(values),
         }
@@ -235,14 +271,17 @@ class CampaignStore:
             self._client.put_item(TableName=self._table, Item=_active(campaign_id))
 
     def deactivate(self, campaign_id: str) -> None:
-        """Let the sweep forget a campaign, if it is over."""
-        over = {f":o{n}": str(value) for n, value in enumerate(sorted(OVER))}
+        """Let the sweep forget a campaign, if it is over, refused, or made by plain messages."""
+        over = {f":o{n}": str(value) for n, value in enumerate(sorted({*OVER, Status.REFUSED}))}
         check = {
             "TableName": self._table,
             "Key": meta_key(campaign_id),
-            "ConditionExpression": f"attribute_not_exists(pk) OR #st IN ({', '.join(over)})",
-            "ExpressionAttributeNames": {"#st": "st"},
-            "ExpressionAttributeValues": encode(over),
+            "ConditionExpression": f"attribute_not_exists(pk) OR #st IN ({', '.join(over)}) "
+            "OR (#list = :none AND #st = :running)",
+            "ExpressionAttributeNames": {"#st": "st", "#list": "list_id"},
+            "ExpressionAttributeValues": encode(
+                {**over, ":none": "", ":running": str(Status.RUNNING)}
+            ),
         }
         delete = {"TableName": self._table, "Key": _active(campaign_id)}
         self._transact("deactivating a campaign", [{"ConditionCheck": check}, {"Delete": delete}])
@@ -446,6 +485,7 @@ def _item(campaign: Campaign) -> Item:
         "start_by": campaign.start_by,
         "reason": campaign.reason,
         "created_by": campaign.created_by,
+        "forgiven": json.dumps(dict(campaign.forgiven)),
         "ver": 1,
         "g2pk": "KIND#campaign",
         "g2sk": f"{campaign.created_at:012}#{campaign.id}",
@@ -474,4 +514,5 @@ def _campaign(item: Item) -> Campaign:
         changed_at=number(item, "changed_at"),
         reason=text(item, "reason"),
         created_by=text(item, "created_by"),
+        forgiven=json.loads(text(item, "forgiven") or "{}"),
     )

@@ -394,6 +394,7 @@ def row_from(item: Item) -> Row:
         message_id=text(item, "mid"),
         news=News(text(item, "news")),
         attempted_at=number(item, "attempted_at"),
+        late_since=number(item, "late_since"),
         created_at=number(item, "created_at"),
         updated_at=number(item, "updated_at"),
     )
@@ -415,6 +416,7 @@ def _attributes(row: Row) -> Item:
         "mid": row.message_id,
         "news": str(row.news),
         "attempted_at": row.attempted_at,
+        "late_since": row.late_since,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

@@ -1,0 +1,41 @@
+"""Look, every minute, for whatever would otherwise wait for ever.
+
+A message may be lost, a worker may die, an answer may never come: each leaves a row in the index
+of what is due. The sweep is the one that notices, and the only one that ends a wait:
+
+- a claim whose lease has passed becomes ``unknown``;
+- a recipient who waits, in a campaign that runs, is put on the queue again;
+- an ``unknown`` is settled by the campaign's policy;
+- a campaign all of whose recipients are settled is complete, once its counters agree with its
+  rows; counters that do not are repaired, and that is an alarm;
+- a campaign that stopped for the daily quota goes on when there is quota again;
+- a campaign that bounces or is complained about too much is paused.
+
+Every step may be done twice, by two sweeps at once too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sendmill.ledger import SHARDS
+from sendmill.sweep.campaigns import CampaignSweep
+from sendmill.sweep.ports import Look, Report, Reputation, Stream, Tools
+from sendmill.sweep.rows import RowSweep
+
+__all__ = ["Report", "Reputation", "Stream", "Sweeper"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper(Tools):
+    """Hold what a sweep needs; built once for each function."""
+
+    def sweep(self, *, owner: str) -> Report:
+        """Look once through everything that is due; ``owner`` is unique for each call."""
+        look = Look(self, owner)
+        rows, campaigns = RowSweep(look), CampaignSweep(look)
+        for shard in range(SHARDS):
+            rows.shard(shard)
+        for campaign_id in list(self.book.active()):
+            campaigns.campaign(campaign_id)
+        return look.report
