@@ -157,12 +157,12 @@ class Stores(RuleBasedStateMachine):
             before, after = self.model[key], now[key]
             fits = _fence(before) == _fence(step.before)
             if stands is None:
-                done = replace(step.after, due=after.due)
+                done = _with_times(step.after, after)
                 assert after in (before, done) if fits else after == before
             elif fits:
                 assert stands[n]
                 # when to look again is no part of the fence: whoever read it late leaves it alone
-                assert after == replace(step.after, due=after.due)
+                assert after == _with_times(step.after, after)
                 assert before.due != step.before.due or after.due == step.after.due
             else:
                 assert after == before
@@ -255,6 +255,11 @@ class Stores(RuleBasedStateMachine):
         indexed = {item["sk"]["S"][2:]: plain(item["g1sk"]) for item in rows if "g1pk" in item}
         wanted = {row.rid: row.due for row in self.model.values() if row.state not in FINAL}
         assert indexed == wanted
+
+
+def _with_times(row: Row, stands: Row) -> Row:
+    """Return a row with the times to look again at it that stand."""
+    return replace(row, due=stands.due, late_since=stands.late_since)
 
 
 def _fence(row: Row) -> tuple[Any, ...]:
