@@ -1,0 +1,286 @@
+"""Declare a task, call it, send it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property, update_wrapper
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from sendmill.tasks.convert import from_json, hints_of, to_json
+from sendmill.tasks.errors import InvalidTaskCall, PayloadNotSerializable
+from sendmill.tasks.payload import require_json
+from sendmill.tasks.policy import Policy
+from sendmill.tasks.registry import registry
+from sendmill.tasks.result import EnqueueResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Arguments = tuple[list[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """Say how one message is sent; see :meth:`Task.options`."""
+
+    delay_seconds: float = 0
+    run_at: datetime | None = None
+    queue: str = ""
+    dedup_key: str = ""
+    group: str = ""
+    task_id: str = ""
+    on_commit: bool | Literal["auto"] = "auto"
+
+
+class Task(Generic[P, R]):
+    """A function that can be called as it is, and sent to be called elsewhere."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str = "",
+        aliases: tuple[str, ...] = (),
+        policy: Policy | None = None,
+        schema: type | None = None,
+        is_handler: bool = False,
+        options: SendOptions | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name or f"{function.__module__}.{function.__qualname__}"
+        self.aliases = aliases
+        self.policy = policy or Policy()
+        self.schema = schema
+        self.is_handler = is_handler
+        self.send_options = options or SendOptions()
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, as if it were no task."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def send(self, *args: P.args, **kwargs: P.kwargs) -> EnqueueResult:
+        """Send the task to its queue, or run it here when tasks are synchronous.
+
+        Raises InvalidTaskCall, PayloadNotSerializable, PayloadTooLarge, DelayTooLong, UnknownQueue
+        for the call, EnqueueError for the queue.
+        """
+        from sendmill.tasks.sending import send_call
+
+        return send_call(self, self.arguments(args, kwargs), self.send_options)
+
+    async def asend(self, *args: P.args, **kwargs: P.kwargs) -> EnqueueResult:
+        """Send the task without holding up the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.send, *args, **kwargs)
+
+    def options(
+        self,
+        *,
+        delay_seconds: float = 0,
+        run_at: datetime | None = None,
+        queue: str = "",
+        dedup_key: str = "",
+        group: str = "",
+        task_id: str = "",
+        on_commit: bool | Literal["auto"] = "auto",
+    ) -> Task[P, R]:
+        """Return the same task, sent like this: ``add.options(delay_seconds=30).send(1, 2)``."""
+        return Task(
+            self.function,
+            name=self.name,
+            aliases=self.aliases,
+            policy=self.policy,
+            schema=self.schema,
+            is_handler=self.is_handler,
+            options=SendOptions(
+                delay_seconds=delay_seconds,
+                run_at=run_at,
+                queue=queue,
+                dedup_key=dedup_key,
+                group=group,
+                task_id=task_id,
+                on_commit=on_commit,
+            ),
+        )
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
+        """Return the arguments as JSON; raises InvalidTaskCall or PayloadNotSerializable."""
+        if self.is_handler:
+            return [], self._payload(args, kwargs)
+        bound = self._bind(args, kwargs)
+        found_args = [
+            self._to_json(value, name) for value, name in zip(bound.args, self._names, strict=False)
+        ]
+        found_args += [self._to_json(value, "*args") for value in bound.args[len(found_args) :]]
+        found_kwargs = {name: self._to_json(value, name) for name, value in bound.kwargs.items()}
+        return found_args, found_kwargs
+
+    def call(self, args: list[Any], kwargs: Mapping[str, Any], context: object = None) -> R:
+        """Call the function with arguments that came as JSON; raises InvalidTaskCall."""
+        if self.is_handler:
+            return self._call_handler(kwargs, context)
+        bound = self._bind(tuple(args), kwargs)
+        positional = [
+            self._from_json(value, name)
+            for value, name in zip(bound.args, self._names, strict=False)
+        ]
+        positional += bound.args[len(positional) :]
+        named = {name: self._from_json(value, name) for name, value in bound.kwargs.items()}
+        return cast(R, _finished(cast(Any, self.function)(*positional, **named)))
+
+    def accepted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those keywords that the function has parameters for: of an event, say."""
+        found = self._signature.parameters.values()
+        if self.is_handler or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in found):
+            return dict(kwargs)
+        return {key: value for key, value in kwargs.items() if key in self._signature.parameters}
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return hints_of(self.function)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return [name for name, found in self._signature.parameters.items() if found.kind in kinds]
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        try:
+            return self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidTaskCall(f"{self.name}{self._signature}: {error}") from error
+
+    def _to_json(self, value: Any, name: str) -> Any:
+        try:
+            found = to_json(value, self._hints.get(name), name)
+        except PayloadNotSerializable:
+            raise
+        except (TypeError, ValueError) as error:
+            _explain(value, name)
+            raise InvalidTaskCall(f"{self.name}: {error}") from error
+        require_json(found, name)
+        return found
+
+    def _from_json(self, value: Any, name: str) -> Any:
+        try:
+            return from_json(value, self._hints.get(name), name)
+        except (TypeError, ValueError) as error:
+            raise InvalidTaskCall(f"{self.name}: {error}") from error
+
+    def _payload(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) > 1 or (args and kwargs):
+            raise InvalidTaskCall(f"{self.name} takes one payload, or keywords")
+        given: Any = args[0] if args else dict(kwargs)
+        if self.schema is not None:
+            try:
+                given = to_json(given, self.schema, "payload")
+            except (TypeError, ValueError) as error:
+                raise InvalidTaskCall(f"{self.name}: {error}") from error
+        if isinstance(given, Mapping):
+            given = dict(given)
+        if type(given) is not dict:
+            raise InvalidTaskCall(
+                f"{self.name}: payload must be a dict (got {type(given).__name__})"
+            )
+        require_json(given, "payload")
+        return given
+
+    def _call_handler(self, payload: Mapping[str, Any], context: object) -> R:
+        given: Any = dict(payload)
+        if self.schema is not None:
+            try:
+                given = from_json(given, self.schema, "payload")
+            except (TypeError, ValueError) as error:
+                raise InvalidTaskCall(f"{self.name}: {error}") from error
+        wanted = [given, context] if len(self._names) > 1 else [given]
+        return cast(R, _finished(cast(Any, self.function)(*wanted)))
+
+
+def _explain(value: Any, name: str) -> None:
+    """Prefer the advice for a value that is no JSON to a complaint about its type."""
+    require_json(value, name)
+
+
+def _finished(value: Any) -> Any:
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio
+
+    return asyncio.run(value)
+
+
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    *, name: str = "", aliases: tuple[str, ...] = (), **policy: Any
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str = "",
+    aliases: tuple[str, ...] = (),
+    **policy: Any,
+) -> Any:
+    """Make a task of a function, bare or with a name, aliases and the fields of a Policy.
+
+    The name is what messages carry: give one, and the function may move. Without it the name is
+    ``module.function``.
+    """
+
+    def declare(found: Callable[..., Any]) -> Task[..., Any]:
+        made: Task[..., Any] = Task(found, name=name, aliases=aliases, policy=Policy(**policy))
+        registry.add(made)
+        return made
+
+    return declare if function is None else declare(function)
+
+
+def register_handler(
+    name: str, *, schema: type | None = None, aliases: tuple[str, ...] = (), **policy: Any
+) -> Callable[[Callable[..., R]], Task[..., R]]:
+    """Register ``handler(payload)`` or ``handler(payload, context)`` under a name.
+
+    ``schema`` is a dataclass, a TypedDict or a model of pydantic or msgspec: the payload is checked
+    against it where it is sent and handed over as one where it is handled.
+    """
+
+    def declare(function: Callable[..., R]) -> Task[..., R]:
+        made: Task[..., R] = Task(
+            function,
+            name=name,
+            aliases=aliases,
+            policy=Policy(**policy),
+            schema=schema,
+            is_handler=True,
+        )
+        registry.add(made)
+        return made
+
+    return declare
+
+
+def with_policy(found: Task[P, R], **changes: Any) -> Task[P, R]:
+    """Return a task tried in another way, registered in place of the first."""
+    made = Task(
+        found.function,
+        name=found.name,
+        aliases=found.aliases,
+        policy=replace(found.policy, **changes),
+        schema=found.schema,
+        is_handler=found.is_handler,
+    )
+    registry.add(made)
+    return made
