@@ -71,7 +71,10 @@ clean: down ## Stop the emulator and remove everything that was built
 	@rm -rf build .venv .venv-emulator terraform/.data-*
 
 ## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
-.PHONY: build plan deploy destroy output env unlock
+.PHONY: bootstrap build plan deploy destroy output env unlock
+bootstrap: setup ## Make state bucket, artefact bucket and pipeline roles, once an account
+	@scripts/bootstrap.sh
+
 build: ## Build zips and layers (TARGET=lambda or local)
 	@scripts/build.sh $(TARGET)
 

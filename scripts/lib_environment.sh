@@ -69,6 +69,13 @@ environment_value() {
     "$REPOSITORY/terraform/env/$ENV.tfvars"
 }
 
+# Bucket of the zips, the layers and their manifests.
+artefact_bucket() {
+  local name
+  name="$(environment_value artefact_bucket)"
+  echo "${name:-sendmill-$ENV-artefacts}"
+}
+
 # The emulator takes an access key of 12 digits for the account: each environment has its own there.
 emulator_account() {
   case "$ENV" in

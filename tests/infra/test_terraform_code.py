@@ -43,8 +43,9 @@ def without_comments(path: Path) -> str:
     return re.sub(r"(^|\s)#.*$", "", path.read_text(), flags=re.MULTILINE)
 
 
-def test_lock_pins_the_one_provider_for_every_platform() -> None:
-    lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
+@pytest.mark.parametrize("root", [".", "bootstrap"])
+def test_lock_pins_the_one_provider_for_every_platform(root: str) -> None:
+    lock = (TERRAFORM / root / ".terraform.lock.hcl").read_text()
     assert re.findall(r'^provider "([^"]+)"', lock, flags=re.MULTILINE) == [
         "registry.terraform.io/hashicorp/aws"
     ]
@@ -62,7 +63,7 @@ def test_no_partition_region_or_account_is_written_out(path: Path) -> None:
 @pytest.mark.parametrize("path", CODE, ids=named)
 def test_only_the_guard_looks_at_the_workspace(path: Path) -> None:
     uses = without_comments(path).count("terraform.workspace")
-    assert uses == (2 if named(path) == "variables.tf" else 0)
+    assert uses == (2 if named(path) in ("variables.tf", "bootstrap/variables.tf") else 0)
 
 
 @pytest.mark.parametrize("path", CODE, ids=named)
@@ -108,6 +109,21 @@ def test_every_environment_has_its_name_and_a_state_of_its_own(name: str) -> Non
     assert region
     assert re.search(rf'^bucket +=? *"sendmill-{name}-terraform-state"$', backend, re.MULTILINE)
     assert re.search(rf'^region +=? *"{region[1]}"$', backend, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_bootstrap_shares_the_environments_values_one_a_line(name: str) -> None:
+    """The script picks them out by lines, and adds the few that bootstrap alone has."""
+    values = (TERRAFORM / f"env/{name}.tfvars").read_text()
+    for variable in ("environment", "aws_region", "partition", "owner"):
+        assert re.search(rf'^{variable} += "[^"]+"$', values, flags=re.MULTILINE), variable
+    for line in re.findall(r"^allowed_account_ids.*$", values, flags=re.MULTILINE):
+        assert line.endswith("]")
+    own = (TERRAFORM / f"bootstrap/env/{name}.tfvars").read_text()
+    assert set(re.findall(r"^(?:# )?(\w+) = ", own, flags=re.MULTILINE)) <= {
+        "github",
+        "code_signing",
+    }
 
 
 def test_routes_are_listed_once_and_only_the_unsubscribe_link_is_open() -> None:

@@ -76,6 +76,7 @@ def checkout(tmp_path: Path) -> Checkout:
     (root / "scripts").mkdir(parents=True)
     for script in (
         "terraform.sh",
+        "lib_terraform.sh",
         "lib_environment.sh",
         "find_provider_mirror.sh",
         "find_python.sh",

@@ -1,0 +1,2 @@
+# The emulator makes the roles, too, so that all of this is tried out: the repository does not exist.
+github = { repository = "example/sendmill" }
