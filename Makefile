@@ -11,9 +11,10 @@ EMULATED ?=
 EMULATOR ?= embedded
 EMULATOR_PORT ?= 4566
 ID ?=
+ALARM ?=
 TESTS ?=
 BENCH ?= full
-export ENV EMULATED EMULATOR EMULATOR_PORT ID BENCH
+export ENV EMULATED EMULATOR EMULATOR_PORT ID ALARM BENCH
 
 PYTHON := .venv/bin/python
 # Environments that stand on the emulator run what this machine can run.
@@ -71,7 +72,7 @@ clean: down ## Stop the emulator and remove everything that was built
 	@rm -rf build .venv .venv-emulator terraform/.data-*
 
 ## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
-.PHONY: bootstrap build plan deploy destroy output env unlock
+.PHONY: bootstrap build plan deploy destroy output env unlock alarm-drill
 bootstrap: setup ## Make state bucket, artefact bucket and pipeline roles, once an account
 	@scripts/bootstrap.sh
 
@@ -97,6 +98,9 @@ env: ## Print export lines with which the aws command reaches an environment
 
 unlock: ## Release a lock that a killed deploy left (ID=...)
 	@scripts/terraform.sh unlock
+
+alarm-drill: ## Fire an alarm of each severity on purpose (ALARM=... another one)
+	@scripts/alarm_drill.sh
 
 ## Measure it
 .PHONY: bench cold-start load

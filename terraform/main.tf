@@ -264,3 +264,43 @@ module "schedule" {
     account-read                = module.mail.account_read_policy_json
   }
 }
+
+module "monitoring" {
+  source = "./modules/monitoring"
+
+  deployment = local.deployment
+  settings   = var.monitoring
+  emulated   = var.emulated
+
+  functions = {
+    api          = { name = module.api.function_name, timeout_seconds = var.api.timeout_seconds }
+    dispatch     = { name = module.dispatch.function_name, timeout_seconds = var.dispatch.timeout_seconds }
+    email_worker = { name = module.email_worker.function_name, timeout_seconds = var.email_worker.timeout_seconds }
+    feedback     = { name = module.feedback.function_name, timeout_seconds = var.feedback.timeout_seconds }
+    sweep        = { name = module.schedule.function_name, timeout_seconds = var.sweep.timeout_seconds }
+  }
+
+  # Feedback is what the sweep goes by when it settles an unknown recipient, so it may wait least.
+  queues = {
+    dispatch = {
+      name             = module.dispatch_queue.name
+      dead_letter_name = module.dispatch_queue.dead_letter_name
+      age_seconds      = { warning = 900, critical = 3600 }
+    }
+    bulk-email = {
+      name             = module.email_queue.name
+      dead_letter_name = module.email_queue.dead_letter_name
+      age_seconds      = { warning = 900, critical = 3600 }
+    }
+    feedback = {
+      name             = module.feedback.queue_name
+      dead_letter_name = module.feedback.dead_letter_name
+      age_seconds      = { warning = 120, critical = 600 }
+    }
+  }
+
+  dead_letter_names   = { schedule = module.schedule.dead_letter_name }
+  tables              = { campaigns = module.store.campaigns_table, recipients = module.store.recipients_table }
+  api_id              = module.api.id
+  feedback_topic_name = module.feedback.topic_name
+}

@@ -132,3 +132,18 @@ output "log_group_names" {
     sweep        = module.schedule.log_group_name
   }
 }
+
+output "alarm_topic_arns" {
+  description = "Topic on which the alarms of each severity speak; whoever is on call subscribes."
+  value       = module.monitoring.topic_arns
+}
+
+output "alarms" {
+  description = "Rule, severity and runbook of every alarm, by its name."
+  value       = module.monitoring.alarms
+}
+
+output "dashboard_name" {
+  description = "CloudWatch dashboard of this deployment."
+  value       = module.monitoring.dashboard_name
+}

@@ -504,3 +504,26 @@ variable "sweep" {
     error_message = "sweep.log_retention_days must be a period CloudWatch Logs knows, as for log.retention_days (got ${var.sweep.log_retention_days})."
   }
 }
+
+# --- Watching --------------------------------------------------------------------------------------------
+
+variable "monitoring" {
+  type = object({
+    runbooks_url       = optional(string, "docs/runbooks")
+    emails             = optional(map(set(string)), {})
+    ledger_age_seconds = optional(map(number), { warning = 900, critical = 3600 })
+  })
+  description = "Where alarms say their runbook is (a folder of this repository, or the address it is read at), who gets a mail by severity, and how long a recipient may wait."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for severity in keys(var.monitoring.emails) : contains(["warning", "critical"], severity)])
+    error_message = "monitoring.emails goes by warning and critical (got ${join(", ", keys(var.monitoring.emails))})."
+  }
+
+  validation {
+    condition     = try(var.monitoring.ledger_age_seconds.warning < var.monitoring.ledger_age_seconds.critical, false)
+    error_message = "monitoring.ledger_age_seconds needs a warning below its critical (got ${jsonencode(var.monitoring.ledger_age_seconds)})."
+  }
+}

@@ -61,6 +61,10 @@ def refresh_account() -> None:
         logger.warning("account_not_refreshed", reason=str(error))
         return
     accounts.save_quota(settings.aws_region, fresh)
+    metrics.add_metric(
+        name="AccountQuotaUsedPercent", unit="Percent", value=round(fresh.used_percent(), 2)
+    )
+    metrics.add_metric(name="AccountStopped", unit="Count", value=int(fresh.in_trouble()))
 
 
 sweeper = Sweeper(

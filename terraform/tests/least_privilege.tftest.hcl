@@ -61,6 +61,8 @@ override_module {
   target          = module.dispatch_queue
   override_during = plan
   outputs = {
+    name                           = "dispatch"
+    dead_letter_name               = "dispatch-dlq"
     url                            = "https://sqs/dispatch"
     arn                            = "arn:aws:sqs:us-east-1:111111111111:dispatch"
     dead_letter_url                = "https://sqs/dispatch-dlq"
@@ -81,6 +83,8 @@ override_module {
   target          = module.email_queue
   override_during = plan
   outputs = {
+    name                           = "email"
+    dead_letter_name               = "email-dlq"
     url                            = "https://sqs/email"
     arn                            = "arn:aws:sqs:us-east-1:111111111111:email"
     dead_letter_url                = "https://sqs/email-dlq"
@@ -101,6 +105,8 @@ override_module {
   target          = module.feedback.module.queue
   override_during = plan
   outputs = {
+    name                           = "feedback"
+    dead_letter_name               = "feedback-dlq"
     url                            = "https://sqs/feedback"
     arn                            = "arn:aws:sqs:us-east-1:111111111111:feedback"
     dead_letter_url                = "https://sqs/feedback-dlq"

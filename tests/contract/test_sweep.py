@@ -211,7 +211,9 @@ def test_every_number_is_a_metric_beside_the_heartbeat(
     }
     assert metrics["SweepHeartbeat"] == "Count"
     assert metrics["SweepOldestOpenSeconds"] == "Seconds"
-    assert len(metrics) == len(REPORT) + 1
+    assert metrics["AccountQuotaUsedPercent"] == "Percent"
+    assert metrics["AccountStopped"] == "Count"
+    assert len(metrics) == len(REPORT) + 3
 
 
 def test_the_brakes_limits_are_settings(

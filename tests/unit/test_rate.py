@@ -131,6 +131,25 @@ def test_what_is_left_of_the_quota(quota: float, today: float, left: float) -> N
     assert Account(daily_quota=quota, sent_today=today).left_today() == left
 
 
+@pytest.mark.parametrize(
+    ("quota", "today", "used"), [(-1.0, 1e9, 0.0), (200.0, 50.0, 25.0), (0.0, 5.0, 0.0)]
+)
+def test_how_much_of_the_quota_is_used(quota: float, today: float, used: float) -> None:
+    assert Account(daily_quota=quota, sent_today=today).used_percent() == used
+
+
+@pytest.mark.parametrize(
+    ("account", "trouble"),
+    [
+        (Account(), False),
+        (Account(stopped="sending_paused"), True),
+        (Account(enforcement="PROBATION"), True),
+    ],
+)
+def test_an_account_under_review_is_in_trouble(account: Account, trouble: bool) -> None:
+    assert account.in_trouble() is trouble
+
+
 FULL = Account(max_rate=100.0)
 
 

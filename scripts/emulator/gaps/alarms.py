@@ -41,8 +41,9 @@ def close_description() -> None:
     """Answer DescribeAlarms in XML with every setting of an alarm, and keep one more of them.
 
     Missing upstream: the Query protocol's answer has no period, statistic, dimensions or actions,
-    and PutMetricAlarm in that protocol drops InsufficientDataActions; Terraform then plans a
-    change of every alarm for ever. The JSON and CBOR protocols are complete.
+    and PutMetricAlarm in that protocol drops InsufficientDataActions and the queries of an alarm
+    on several metrics; Terraform then plans a change of every alarm for ever. The JSON and CBOR
+    protocols are complete.
     """
     describe, put = cloudwatch._describe_alarms, cloudwatch._put_metric_alarm
 
@@ -60,6 +61,7 @@ def close_description() -> None:
         alarm = cloudwatch._alarms.get(cloudwatch._p(params, "AlarmName"))
         if alarm and not (is_cbor or is_json):
             alarm["InsufficientDataActions"] = _members(params, "InsufficientDataActions")
+            alarm["Metrics"] = _queries(params)
         return answer
 
     cloudwatch._describe_alarms, cloudwatch._put_metric_alarm = describe_fully, put_fully
@@ -81,6 +83,52 @@ def _members(params: Any, name: str) -> list[str]:
     return found
 
 
+def _queries(params: Any) -> list[dict[str, Any]]:
+    """Return the metrics and expressions of an alarm as nested fields, in their order."""
+    found: list[dict[str, Any]] = []
+    while cloudwatch._p(params, f"Metrics.member.{len(found) + 1}.Id"):
+        at = f"Metrics.member.{len(found) + 1}"
+        metric = f"{at}.MetricStat.Metric"
+        query: dict[str, Any] = {
+            name: cloudwatch._p(params, f"{at}.{name}")
+            for name in ("Id", "Expression", "Label", "Period", "ReturnData", "AccountId")
+        }
+        if cloudwatch._p(params, f"{metric}.MetricName"):
+            query["MetricStat"] = {
+                "Metric": {
+                    "Namespace": cloudwatch._p(params, f"{metric}.Namespace"),
+                    "MetricName": cloudwatch._p(params, f"{metric}.MetricName"),
+                    "Dimensions": _dimensions(params, metric),
+                },
+                "Period": cloudwatch._p(params, f"{at}.MetricStat.Period"),
+                "Stat": cloudwatch._p(params, f"{at}.MetricStat.Stat"),
+                "Unit": cloudwatch._p(params, f"{at}.MetricStat.Unit"),
+            }
+        found.append(query)
+    return found
+
+
+def _dimensions(params: Any, metric: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    while name := cloudwatch._p(params, f"{metric}.Dimensions.member.{len(found) + 1}.Name"):
+        value = cloudwatch._p(params, f"{metric}.Dimensions.member.{len(found) + 1}.Value")
+        found.append({"Name": name, "Value": value})
+    return found
+
+
+def _xml(name: str, value: Any) -> str:
+    """Write a field as the Query protocol does; what is empty is left out."""
+    if not value:
+        return ""
+    if isinstance(value, list):
+        inner = "".join(_xml("member", one) for one in value)
+    elif isinstance(value, dict):
+        inner = "".join(_xml(key, one) for key, one in value.items())
+    else:
+        inner = escape(str(value))
+    return f"<{name}>{inner}</{name}>"
+
+
 def _add_settings(match: re.Match[str]) -> str:
     alarm = cloudwatch._alarms.get(unescape(match[1]))
     if not alarm:
@@ -93,10 +141,7 @@ def _add_settings(match: re.Match[str]) -> str:
     )
     if alarm.get("ExtendedStatistic"):
         plain = STATISTIC.sub("", plain)
-    dimensions = "".join(
-        f"<member><Name>{escape(d['Name'])}</Name><Value>{escape(d['Value'])}</Value></member>"
-        for d in alarm.get("Dimensions") or []
-    )
+    dimensions = "".join(_xml("member", one) for one in alarm.get("Dimensions") or [])
     actions = "".join(
         f"<{kind}>"
         + "".join(f"<member>{escape(arn)}</member>" for arn in alarm.get(kind) or [])
@@ -106,5 +151,5 @@ def _add_settings(match: re.Match[str]) -> str:
     enabled = str(bool(alarm.get("ActionsEnabled", True))).lower()
     return (
         f"{match[0]}{plain}<ActionsEnabled>{enabled}</ActionsEnabled>"
-        f"<Dimensions>{dimensions}</Dimensions>{actions}"
+        f"<Dimensions>{dimensions}</Dimensions>{actions}{_xml('Metrics', alarm.get('Metrics'))}"
     )

@@ -3,6 +3,21 @@ output "topic_arn" {
   value       = aws_sns_topic.this.arn
 }
 
+output "topic_name" {
+  description = "Name of that topic, for its metrics."
+  value       = local.topic_name
+}
+
+output "queue_name" {
+  description = "Name of the queue of events, for its metrics."
+  value       = module.queue.name
+}
+
+output "dead_letter_name" {
+  description = "Name of the queue of events that were lost on the way, for its metrics."
+  value       = module.queue.dead_letter_name
+}
+
 output "queue_url" {
   description = "URL of the queue of events."
   value       = module.queue.url

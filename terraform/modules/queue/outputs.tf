@@ -3,6 +3,16 @@ output "url" {
   value       = aws_sqs_queue.this.url
 }
 
+output "name" {
+  description = "Name of the queue, for its metrics."
+  value       = local.queue_name
+}
+
+output "dead_letter_name" {
+  description = "Name of the dead-letter queue, for its metrics."
+  value       = local.dead_letter_name
+}
+
 output "arn" {
   description = "ARN of the queue, for what sends to it by ARN."
   value       = aws_sqs_queue.this.arn

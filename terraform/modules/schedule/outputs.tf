@@ -23,6 +23,11 @@ output "dead_letter_url" {
   value       = aws_sqs_queue.failures.url
 }
 
+output "dead_letter_name" {
+  description = "Name of that queue, for its metrics."
+  value       = local.failures_name
+}
+
 output "function_name" {
   description = "Name of the function."
   value       = module.function.name

@@ -27,5 +27,8 @@ logger = Logger(
     logger_formatter=RedactingFormatter(), environment=os.environ.get("ENVIRONMENT", "")
 )
 metrics = Metrics()
+# Two environments in one account must not add up: the alarms of each look at this dimension.
+if _environment := os.environ.get("ENVIRONMENT"):
+    metrics.set_default_dimensions(environment=_environment)
 # Every boto3 call as a subsegment costs CPU on the hot path; handlers are traced, calls are not.
 tracer = Tracer(auto_patch=False)

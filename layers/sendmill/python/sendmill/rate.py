@@ -59,6 +59,14 @@ class Account:
             return float("inf")
         return max(0.0, self.daily_quota - self.sent_today)
 
+    def used_percent(self) -> float:
+        """Return how much of the daily quota is used up; nothing without a quota."""
+        return 100.0 * self.sent_today / self.daily_quota if self.daily_quota > 0 else 0.0
+
+    def in_trouble(self) -> bool:
+        """Tell whether SES lets nothing out, or has the account under review."""
+        return bool(self.stopped) or self.enforcement != "HEALTHY"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
