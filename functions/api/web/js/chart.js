@@ -1,0 +1,60 @@
+// Two pictures: a bar whose parts add up, and mails over time. Each says the same in words beside it.
+import { html } from "./core.js";
+import { STATES, clock, number } from "./words.js";
+
+export function StateBar({ states, total, mini }) {
+  const parts = STATES.filter(([name]) => states[name]);
+  const said = parts.map(([name, title]) => `${title} ${number(states[name])}`).join(", ");
+  return html`<div class=${mini ? "states mini" : "states"} role="img" aria-label=${`${said || "Nobody yet"}, of ${number(total)}`}>
+    ${parts.map(([name]) => html`<i key=${name} class=${`c-${name}`} style=${{ flexGrow: states[name] }}></i>`)}
+  </div>`;
+}
+
+const WIDTH = 720;
+const HEIGHT = 190;
+const LEFT = 48;
+const BOTTOM = 24;
+const TOP = 12;
+
+// `points` are {at, accepted, failed}: how many by then. Drawn as mails a minute or a second between them.
+export function TimePlot({ points, limit }) {
+  const rates = rateOf(points);
+  if (rates.length < 2) return html`<p class="quiet">The plot begins with the first mails.</p>`;
+  const [first, last] = [rates[0].at, rates.at(-1).at];
+  const highest = Math.max(...rates.map((one) => one.rate), 0.1);
+  const showsLimit = limit && limit < highest * 4;
+  const top = nice(Math.max(highest, showsLimit ? limit * 1.05 : 0));
+  const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (WIDTH - LEFT);
+  const y = (rate) => TOP + (1 - rate / top) * (HEIGHT - TOP - BOTTOM);
+  const path = rates.map((one, i) => `${i ? "L" : "M"}${x(one.at).toFixed(1)} ${y(one.rate).toFixed(1)}`).join("");
+  const said = `Mails per second from ${clock(first)} to ${clock(last)}, at most ${highest.toFixed(1)}`;
+  return html`<svg class="plot" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${said}>
+    ${[0, top / 2, top].map(
+      (rate) => html`<line class="grid" x1=${LEFT} x2=${WIDTH} y1=${y(rate)} y2=${y(rate)} />
+        <text x=${LEFT - 8} y=${y(rate) + 4} text-anchor="end">${rate < 10 && rate % 1 ? rate.toFixed(1) : number(Math.round(rate))}</text>`,
+    )}
+    <path class="area" d=${`${path}L${x(last)} ${y(0)}L${LEFT} ${y(0)}Z`} />
+    <path class="curve" d=${path} />
+    ${showsLimit &&
+    html`<line class="cap" x1=${LEFT} x2=${WIDTH} y1=${y(limit)} y2=${y(limit)} />
+      <text x=${WIDTH} y=${y(limit) - 5} text-anchor="end">limit ${limit.toFixed(1)}/s</text>`}
+    <text x=${LEFT} y=${HEIGHT - 4}>${clock(first)}</text>
+    <text x=${WIDTH} y=${HEIGHT - 4} text-anchor="end">${clock(last)}</text>
+  </svg>`;
+}
+
+function rateOf(points) {
+  const found = [];
+  for (let i = 1; i < points.length; i += 1) {
+    const seconds = points[i].at - points[i - 1].at;
+    const mails = points[i].accepted + points[i].failed - points[i - 1].accepted - points[i - 1].failed;
+    if (seconds > 0) found.push({ at: points[i].at, rate: Math.max(0, mails / seconds) });
+  }
+  return found;
+}
+
+// The next round number above.
+function nice(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return unit * [1, 2, 5, 10].find((step) => step * unit >= value);
+}
