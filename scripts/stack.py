@@ -81,8 +81,8 @@ class Stack:
             )
         return self._clients[service]
 
-    def sign_in(self, user: str = DEMO_USER) -> str:
-        """Create the user if need be, give it a fresh password, and keep its token."""
+    def sign_in(self, user: str = DEMO_USER, *, role: str = "admin") -> str:
+        """Create the user with a role if need be, set a fresh password, and keep the token."""
         cognito = self.client("cognito-idp")
         pool = self.outputs["user_pool_id"]
         password = f"{secrets.token_urlsafe(18)}aA1!"
@@ -96,6 +96,8 @@ class Stack:
         cognito.admin_set_user_password(
             UserPoolId=pool, Username=user, Password=password, Permanent=True
         )
+        if role:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=role)
         answer = cognito.admin_initiate_auth(
             UserPoolId=pool,
             ClientId=self.outputs["user_pool_client_id"],

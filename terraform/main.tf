@@ -55,6 +55,7 @@ module "api" {
     DEFAULT_FROM_EMAIL = var.default_from_email
     MAIL_SECRET_NAME   = module.mail.secret_name
     UNKNOWN_POLICY     = var.unknown_policy
+    ROLES_CLAIM        = var.roles_claim
   }
 
   # It writes recipients for suppressions and unsubscribing, and deletes only suppressions.

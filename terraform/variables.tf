@@ -253,6 +253,18 @@ variable "jwt_audience" {
   default     = null
 }
 
+variable "roles_claim" {
+  type        = string
+  description = "Claim of an access token that lists its user's groups; an issuer of your own may call it roles or groups."
+  nullable    = false
+  default     = "cognito:groups"
+
+  validation {
+    condition     = trimspace(var.roles_claim) != ""
+    error_message = "roles_claim must name a claim (got \"${var.roles_claim}\")."
+  }
+}
+
 variable "api" {
   type = object({
     memory_mb       = optional(number, 512)

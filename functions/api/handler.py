@@ -11,8 +11,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
+from gate import make_app
+from headers import secured
 from routes import build_routes
 from sendmill import aws
 from sendmill.campaign import UnknownPolicy
@@ -20,6 +20,7 @@ from sendmill.dead_letters import DeadLetterQueue
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
 from sendmill.queue import QueueClient
+from sendmill.roles import GROUPS_CLAIM
 from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
 from sendmill.store import AccountStore, CampaignStore, ListStore, RecipientStore, SuppressionStore
@@ -61,8 +62,7 @@ office = Office(
     default_from=settings.default_from_email,
     unknown_policy=settings.unknown_policy or UnknownPolicy.AUTO,
 )
-app = APIGatewayHttpResolver()
-app.include_router(
+app = make_app(
     build_routes(
         office,
         lists=lists,
@@ -80,7 +80,8 @@ app.include_router(
         ),
         accounts=AccountStore(dynamodb, settings.campaigns_table),
         region=settings.aws_region,
-    )
+    ),
+    groups_claim=settings.roles_claim or GROUPS_CLAIM,
 )
 
 
@@ -90,7 +91,7 @@ app.include_router(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     started = time.monotonic()
-    answer = app.resolve(event, context)
+    answer = secured(app.resolve(event, context))
     metrics.add_metric(name="RequestsAnswered", unit="Count", value=1)
     logger.info(
         "request_answered",

@@ -4,66 +4,47 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
-from problems import guarded
-from request import Answer, json_answer, json_body, limit_of
+from bodies import PreviewBody, PurgeBody
+from params import Limit
+from request import Answer, json_answer
 from sendmill.campaign import content_from_mapping
 from sendmill.contact import contact_from_mapping
 from sendmill.dead_letters import DeadLetterQueue
 from sendmill.dispatch import WORKER_FIELDS
-from sendmill.errors import InvalidCampaign
+from sendmill.roles import Role
 from sendmill.store import AccountStore
 from sendmill.template import compile_content
+from table import RouteTable
 
 # What a preview is sent with when nothing is said: it is never mailed.
 _PREVIEW_FROM = "preview@example.com"
 
 
 def add_operator_routes(
-    router: Router, *, letters: DeadLetterQueue, accounts: AccountStore, region: str
+    table: RouteTable, *, letters: DeadLetterQueue, accounts: AccountStore, region: str
 ) -> None:
     """Add the routes, bound to the adapters they work on."""
+    _dead_letters(table, letters)
 
-    @router.get("/v1/dead-letters")
-    @guarded
-    def show_dead_letters() -> Answer:
-        found = letters.look(limit_of(router))
-        move = letters.newest_move()
-        return json_answer(
-            200, {"items": [asdict(letter) for letter in found], "redrive": asdict(move)}
-        )
-
-    @router.post("/v1/dead-letters/redrive")
-    @guarded
-    def redrive_dead_letters() -> Answer:
-        letters.redrive()
-        return json_answer(202, {"redrive": asdict(letters.newest_move())})
-
-    @router.post("/v1/dead-letters/purge")
-    @guarded
-    def purge_dead_letters() -> Answer:
-        letters.purge(confirm=str(json_body(router).get("confirm") or ""))
-        return json_answer(200, {"purged": True})
-
-    @router.get("/v1/account")
-    @guarded
+    @table.get("/v1/account", role=Role.VIEWER, tag="account", answers={200: "shapes:AccountView"})
     def show_account() -> Answer:
+        """Show quota, rate and standing of the account."""
         account = accounts.load(region)
         return json_answer(
             200, {**asdict(account), "region": region, "rate": round(account.rate(), 2)}
         )
 
-    @router.post("/v1/templates/preview")
-    @guarded
-    def preview_template() -> Answer:
-        raw = json_body(router)
-        content = content_from_mapping(raw, default_from=_PREVIEW_FROM)
+    @table.post(
+        "/v1/templates/preview",
+        role=Role.VIEWER,
+        tag="templates",
+        answers={200: "shapes:PreviewView"},
+    )
+    def preview_template(body: PreviewBody) -> Answer:
+        """Show what a contact would read; nothing is sent."""
+        content = content_from_mapping(body.plain(), default_from=_PREVIEW_FROM)
         compiled = compile_content(content)
-        contact = raw.get("contact")
-        if not isinstance(contact, dict):
-            raise InvalidCampaign(f"contact must be an object (got {type(contact).__name__})")
-        fields = contact_from_mapping(contact).template_fields()
+        fields = contact_from_mapping(body.contact).template_fields()
         rendered = compiled.render({**WORKER_FIELDS, **fields})
         return json_answer(
             200,
@@ -74,3 +55,30 @@ def add_operator_routes(
                 "variables": sorted(compiled.variables),
             },
         )
+
+
+def _dead_letters(table: RouteTable, letters: DeadLetterQueue) -> None:
+    tag = "dead letters"
+
+    @table.get("/v1/dead-letters", role=Role.VIEWER, tag=tag, answers={200: "shapes:DeadLetters"})
+    def show_dead_letters(limit: Limit = 100) -> Answer:
+        """List what nobody could act on, oldest first, with the reason."""
+        found = letters.look(limit)
+        move = letters.newest_move()
+        return json_answer(
+            200, {"items": [asdict(letter) for letter in found], "redrive": asdict(move)}
+        )
+
+    @table.post(
+        "/v1/dead-letters/redrive", role=Role.SENDER, tag=tag, answers={202: "shapes:Redrive"}
+    )
+    def redrive_dead_letters() -> Answer:
+        """Move every dead letter back to the queue it came from."""
+        letters.redrive()
+        return json_answer(202, {"redrive": asdict(letters.newest_move())})
+
+    @table.post("/v1/dead-letters/purge", role=Role.ADMIN, tag=tag, answers={200: "shapes:Purged"})
+    def purge_dead_letters(body: PurgeBody) -> Answer:
+        """Throw every dead letter away; `confirm` is the name of the queue."""
+        letters.purge(confirm=body.confirm or "")
+        return json_answer(200, {"purged": True})

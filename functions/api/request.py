@@ -3,68 +3,87 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
-from sendmill.errors import InvalidCampaign
+from problems import Answer as Answer
+from sendmill.errors import InvalidCampaign, UnsupportedBody
+from sendmill.roles import Caller
 
-MAX_PAGE = 1000
-
-Answer = Response[str]
+_JSON = "application/json"
 
 
-def json_answer(status: int, body: object) -> Answer:
+def json_answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> Answer:
     """Return an answer in JSON."""
     text = json.dumps(body, ensure_ascii=False)
-    return Response(status, content_type="application/json", body=text)
+    return Response(status, content_type=_JSON, body=text, headers=dict(headers or {}))
 
 
-def query(router: Router, name: str) -> str:
-    """Return a parameter of the URL, empty if it is not there."""
-    return (router.current_event.query_string_parameters or {}).get(name, "").strip()
+def csv_answer(text: str, *, filename: str, cursor: str = "") -> Answer:
+    """Return a file to download; ``cursor`` is where the next part of it begins."""
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    if cursor:
+        headers["X-Next-Cursor"] = cursor
+    said: dict[str, Any] = dict(headers)
+    return Response(200, content_type="text/csv; charset=utf-8", body=text, headers=said)
 
 
-def limit_of(router: Router) -> int:
-    """Return how long a page may be; raises InvalidCampaign."""
-    raw = query(router, "limit") or "100"
-    if not raw.isdecimal() or not 1 <= int(raw) <= MAX_PAGE:
-        raise InvalidCampaign(f"limit must be 1 to {MAX_PAGE} (got {raw!r})")
-    return int(raw)
+def no_content() -> Answer:
+    """Return the answer that says no more than that it was done."""
+    return Response(204, body="")
 
 
-def body_bytes(router: Router) -> bytes:
-    """Return the body's bytes; API Gateway hands over text or base64."""
+def header(router: BaseRouter, name: str) -> str:
+    """Return a header of the request, empty if it is not there."""
+    said = router.current_event.raw_event.get("headers") or {}
+    return next((str(value) for key, value in said.items() if key.lower() == name.lower()), "")
+
+
+def body_bytes(router: BaseRouter) -> bytes:
+    """Return the body's bytes; API Gateway hands over text or base64. Raises InvalidCampaign."""
     event = router.current_event
     body = event.body or ""
-    return base64.b64decode(body) if event.is_base64_encoded else body.encode()
-
-
-def whole_number(raw: dict[str, Any], name: str, default: int | None) -> int:
-    """Return a whole number of a body; raises InvalidCampaign."""
-    value = raw.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidCampaign(f"{name} must be a whole number of seconds (got {value!r})")
-    return value
-
-
-def json_body(router: Router, *, optional: bool = False) -> dict[str, Any]:
-    """Return the JSON object of a body; raises InvalidCampaign."""
-    if optional and not body_bytes(router):
-        return {}
     try:
-        found = json.loads(body_bytes(router) or b"null")
+        return base64.b64decode(body) if event.is_base64_encoded else body.encode()
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise InvalidCampaign(f"body must be text that UTF-8 can hold ({error.args[0]})") from error
+
+
+def kind_of_body(router: BaseRouter) -> str:
+    """Return the type that the request gives its body, in lower case, without parameters."""
+    return header(router, "content-type").split(";")[0].strip().lower()
+
+
+def json_body(router: BaseRouter) -> Any:
+    """Return what a JSON body holds, None when there is none.
+
+    Raises InvalidCampaign for what is no JSON, UnsupportedBody for a body of another type.
+    """
+    raw = body_bytes(router)
+    if not raw.strip():
+        return None
+    kind = kind_of_body(router)
+    if kind not in ("", _JSON) and not kind.endswith("+json"):
+        raise UnsupportedBody(f"the body must be {_JSON} (got {kind[:80]})")
+    try:
+        return json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidCampaign(f"body must be JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise InvalidCampaign(f"body must be a JSON object (got {type(found).__name__})")
-    return found
 
 
-def caller(router: Router) -> str:
-    """Return who asks: the subject of the token."""
-    context = router.current_event.raw_event.get("requestContext", {})
-    claims = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
-    return str(claims.get("sub", ""))
+def caller(router: BaseRouter) -> Caller:
+    """Return who asks, as the gate read it from the token."""
+    found = router.context.get("caller")
+    return found if isinstance(found, Caller) else Caller()
+
+
+def claims(router: BaseRouter) -> Mapping[str, Any]:
+    """Return the claims of the token that the authorizer let in."""
+    context = router.current_event.raw_event.get("requestContext") or {}
+    authorizer = context.get("authorizer") or {}
+    return (authorizer.get("jwt") or {}).get("claims") or {}

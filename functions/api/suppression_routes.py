@@ -2,78 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from problems import guarded, problem
-from request import Answer, body_bytes, caller, json_answer, json_body, limit_of, query
-from sendmill.errors import InvalidContact
+from bodies import SuppressionBody, read_as
+from params import AddressHash, Cursor, Limit
+from problems import problem
+from request import (
+    Answer,
+    body_bytes,
+    caller,
+    csv_answer,
+    json_answer,
+    json_body,
+    kind_of_body,
+    no_content,
+)
 from sendmill.observe import logger
-from sendmill.suppression import Reason, SuppressionList
+from sendmill.roles import Role
+from sendmill.suppression import SuppressionList
+from table import RouteTable
 from views import imported_view, page_view, suppression_csv, suppression_view
 
 # Lambda takes 6 MB a request, a third of it lost to base64.
 MAX_UPLOAD_BYTES = 4_000_000
 _SOURCE = "api"
+_TAG = "suppressions"
+Erase = Annotated[bool, Query(description="Remove the address, and keep its hash in force.")]
 
 
-def add_suppression_routes(router: Router, suppressions: SuppressionList) -> None:
+def add_suppression_routes(table: RouteTable, suppressions: SuppressionList) -> None:
     """Add the routes of the list of addresses that must not be mailed."""
+    router = table.router
 
-    @router.get("/v1/suppressions")
-    @guarded
-    def show_suppressions() -> Answer:
-        found, cursor = suppressions.rows(cursor=query(router, "cursor"), limit=limit_of(router))
-        return json_answer(200, page_view([suppression_view(one) for one in found], cursor))
+    @table.get(
+        "/v1/suppressions",
+        role=Role.VIEWER,
+        tag=_TAG,
+        answers={200: "shapes:SuppressionPage"},
+    )
+    def show_suppressions(cursor: Cursor = "", limit: Limit = 100) -> Answer:
+        """List the addresses that must not be mailed."""
+        found, following = suppressions.rows(cursor=cursor, limit=limit)
+        return json_answer(200, page_view([suppression_view(one) for one in found], following))
 
-    @router.post("/v1/suppressions")
-    @guarded
+    @table.post(
+        "/v1/suppressions",
+        role=Role.EDITOR,
+        tag=_TAG,
+        answers={201: "shapes:SuppressionView", 200: "shapes:ImportView"},
+        takes=("application/json bodies:SuppressionBody", "text/csv"),
+    )
     def add_suppressions() -> Answer:
-        if _is_csv(router):
-            return _import(router, suppressions)
-        raw = json_body(router)
-        address, reason = raw.get("email"), raw.get("reason", Reason.MANUAL)
-        if not isinstance(address, str) or not isinstance(reason, str):
-            raise InvalidContact("email and reason must be text")
-        found = suppressions.add(address, reason=reason, source=_SOURCE)
-        logger.info("suppressed", address_hash=found.hash, reason=reason, by=caller(router))
+        """Add an address (JSON), or import a file of them (CSV)."""
+        if kind_of_body(router) == "text/csv":
+            return _import(table, suppressions)
+        body = read_as(SuppressionBody, json_body(router))
+        found = suppressions.add(body.email, reason=body.reason, source=_SOURCE)
+        by = caller(router).subject
+        logger.info("suppressed", address_hash=found.hash, reason=body.reason, by=by)
         return json_answer(201, suppression_view(found))
 
-    @router.get("/v1/suppressions/export")
-    @guarded
-    def export_suppressions() -> Answer:
-        found, cursor = suppressions.rows(cursor=query(router, "cursor"))
-        headers: dict[str, Any] = {
-            "Content-Disposition": 'attachment; filename="suppressions.csv"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        }
-        if cursor:
-            headers["X-Next-Cursor"] = cursor
-        return Response(
-            200,
-            content_type="text/csv; charset=utf-8",
-            body=suppression_csv(found),
-            headers=headers,
-        )
+    @table.get("/v1/suppressions/export", role=Role.VIEWER, tag=_TAG, answers={200: "text/csv"})
+    def export_suppressions(cursor: Cursor = "") -> Answer:
+        """Download the list; `X-Next-Cursor` says where the next part of a long one begins."""
+        found, following = suppressions.rows(cursor=cursor)
+        return csv_answer(suppression_csv(found), filename="suppressions.csv", cursor=following)
 
-    @router.delete("/v1/suppressions/<hash>")
-    @guarded
-    def remove_suppression(hash: str) -> Answer:
-        erase = query(router, "erase").lower() == "true"
+    @table.delete("/v1/suppressions/<hash>", role=Role.ADMIN, tag=_TAG, answers={204: ""})
+    def remove_suppression(hash: AddressHash, erase: Erase = False) -> Answer:
+        """Let an address be mailed again, or erase it and leave its hash in force."""
         if erase:
             suppressions.erase(hash)
         else:
             suppressions.remove(hash)
         event = "suppression_erased" if erase else "suppression_removed"
-        logger.info(event, address_hash=hash, by=caller(router))
-        return Response(204, content_type="application/json", body="")
+        logger.info(event, address_hash=hash, by=caller(router).subject)
+        return no_content()
 
 
-def _import(router: Router, suppressions: SuppressionList) -> Answer:
-    data = body_bytes(router)
+def _import(table: RouteTable, suppressions: SuppressionList) -> Answer:
+    data = body_bytes(table.router)
     if len(data) > MAX_UPLOAD_BYTES:
         return problem(413, f"a file has at most {MAX_UPLOAD_BYTES} bytes (got {len(data)})")
     found = suppressions.load(data, source="import")
@@ -81,12 +91,6 @@ def _import(router: Router, suppressions: SuppressionList) -> Answer:
         "suppressions_imported",
         accepted=found.accepted,
         rejected=len(found.rejected),
-        by=caller(router),
+        by=caller(table.router).subject,
     )
     return json_answer(200, imported_view(found))
-
-
-def _is_csv(router: Router) -> bool:
-    headers = router.current_event.headers or {}
-    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    return str(kind).split(";")[0].strip().lower() == "text/csv"

@@ -14,13 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from request import Answer
 from sendmill.errors import RetryableError
 from sendmill.observe import logger
+from sendmill.roles import Role
 from sendmill.unsubscribe import Unsubscriber
+from table import RouteTable
 
+_LINK = "/u/<campaign_id>/<rid>/<token>"
 _STYLE = (
     "body{font:1.125rem/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem;"
     "color:#1b1b1b;background:#fff}"
@@ -52,21 +54,21 @@ _HEADERS = {
 }
 
 
-def add_unsubscribe_routes(router: Router, unsubscriber: Unsubscriber) -> None:
+def add_unsubscribe_routes(table: RouteTable, unsubscriber: Unsubscriber) -> None:
     """Add the routes of the links in mails."""
 
-    @router.get("/u/<campaign_id>/<rid>/<token>")
+    @table.get(_LINK, role=Role.ANONYMOUS, listed=False)
     @paged
     def ask(campaign_id: str, rid: str, token: str) -> Answer:
         # the same for every link: a scanner learns nothing, and changes nothing
         return page(200, "Unsubscribe", _FORM)
 
-    @router.head("/u/<campaign_id>/<rid>/<token>")
+    @table.head(_LINK, role=Role.ANONYMOUS, listed=False)
     @paged
     def probe(campaign_id: str, rid: str, token: str) -> Answer:
         return page(200, "", "")
 
-    @router.post("/u/<campaign_id>/<rid>/<token>")
+    @table.post(_LINK, role=Role.ANONYMOUS, listed=False)
     @paged
     def leave(campaign_id: str, rid: str, token: str) -> Answer:
         if not unsubscriber.leave(campaign_id, rid, token):

@@ -1,5 +1,5 @@
-# Nothing behind the API is reached without a token but the unsubscribe link, and what is
-# not listed does not exist.
+# Nothing behind the API is reached without a token but the unsubscribe link and the description of the
+# API, and what is not listed does not exist.
 
 provider "aws" {
   region                      = "us-east-1"
@@ -45,11 +45,13 @@ run "routes" {
 
   assert {
     condition = toset([for route in aws_apigatewayv2_route.anonymous : route.route_key]) == toset([
+      "GET /v1/openapi.json",
+      "GET /docs",
       "GET /u/{campaign_id}/{rid}/{token}",
       "HEAD /u/{campaign_id}/{rid}/{token}",
       "POST /u/{campaign_id}/{rid}/{token}",
     ])
-    error_message = "Other routes than the unsubscribe link are open: ${join(", ", [for route in aws_apigatewayv2_route.anonymous : route.route_key])}."
+    error_message = "Other routes are open than the unsubscribe link and the description of the API: ${join(", ", [for route in aws_apigatewayv2_route.anonymous : route.route_key])}."
   }
 
   assert {
@@ -63,7 +65,7 @@ run "routes" {
   }
 
   assert {
-    condition     = alltrue([for route in aws_apigatewayv2_route.signed : can(regex("^(GET|POST|PUT|DELETE) /v1/", route.route_key))])
+    condition     = alltrue([for route in aws_apigatewayv2_route.signed : can(regex("^(GET|POST|PUT|PATCH|DELETE) /v1/", route.route_key))])
     error_message = "A route is a catch-all, or outside /v1."
   }
 

@@ -28,6 +28,7 @@ run "first_rules" {
     mail_domain          = "me@example.com"
     mail_secret_name     = "smtp credentials"
     jwt_issuer           = "http://issuer.example.com"
+    roles_claim          = " "
     api                  = { memory_mb = 64 }
     dispatch_queue       = { visibility_timeout_seconds = 43201 }
     dispatch             = { memory_mb = 10241 }
@@ -51,6 +52,7 @@ run "first_rules" {
     var.mail_domain,
     var.mail_secret_name,
     var.jwt_issuer,
+    var.roles_claim,
     var.api,
     var.dispatch_queue,
     var.dispatch,

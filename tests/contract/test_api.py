@@ -190,16 +190,18 @@ PROBLEMS = [
     ("POST", "/v1/contact-lists", "email\nnobody\n", 400, "all of them rejected; line 2: address"),
     ("POST", "/v1/contact-lists", b"email\nzo\xeb@example.com\n", 400, "line 2: the file must"),
     ("POST", "/v1/contact-lists", "x" * 4_000_001, 413, "at most 4000000 bytes (got 4000001)"),
-    ("GET", "/v1/contact-lists?limit=0", "", 400, "limit must be 1 to 1000 (got '0')"),
-    ("GET", "/v1/contact-lists?limit=9999", "", 400, "limit must be 1 to 1000 (got '9999')"),
-    ("GET", "/v1/contact-lists?limit=x", "", 400, "limit must be 1 to 1000 (got 'x')"),
-    ("GET", "/v1/contact-lists?limit=%C2%B2", "", 400, "limit must be 1 to 1000"),
+    ("GET", "/v1/contact-lists?limit=0", "", 422, "should be greater than or equal to 1 (got '0')"),
+    ("GET", "/v1/contact-lists?limit=9999", "", 422, "less than or equal to 1000 (got '9999')"),
+    ("GET", "/v1/contact-lists?limit=x", "", 422, "limit: input should be a valid integer"),
+    ("GET", "/v1/contact-lists?limit=%C2%B2", "", 422, "limit: input should be a valid integer"),
     ("GET", "/v1/contact-lists?cursor=x", "", 400, "cursor must be one that a page gave (got 'x')"),
     ("GET", "/v1/contact-lists/nobody", "", 404, "contact list nobody does not exist"),
     ("GET", "/v1/contact-lists/nobody/rejected", "", 404, "contact list nobody does not exist"),
     ("POST", "/v1/campaigns", "no json", 400, "body must be JSON"),
-    ("POST", "/v1/campaigns", "", 400, "body must be a JSON object (got NoneType)"),
-    ("POST", "/v1/campaigns", "[]", 400, "body must be a JSON object (got list)"),
+    ("POST", "/v1/campaigns", "", 422, "body: field required (got nothing)"),
+    ("POST", "/v1/campaigns", "[]", 422, "body: input should be a valid dictionary or object"),
+    ("POST", "/v1/campaigns", '{"name": 7}', 422, "name: input should be a valid string (got 7)"),
+    ("GET", "/v1/campaigns/no%20id%00", "", 422, "campaign_id: string should match pattern"),
     ("POST", "/v1/campaigns", "[" * 100_000, 400, "body must be JSON"),
     ("POST", "/v1/campaigns", b"\xff", 400, "body must be JSON"),
     ("POST", "/v1/campaigns", "{}", 400, "subject must be"),
@@ -214,9 +216,12 @@ PROBLEMS = [
 
 def check_problem(answer: Answer, status: int, said: str) -> None:
     assert (answer.status, answer.kind) == (status, "application/problem+json")
-    assert set(answer.body) == {"type", "title", "status", "detail"}
+    fields = {"type", "title", "status", "detail"} | ({"errors"} if status == 422 else set())
+    assert set(answer.body) == fields
     assert answer.body["status"] == status
     assert said in answer.body["detail"]
+    for error in answer.body.get("errors", []):
+        assert set(error) == {"field", "value", "detail"}
 
 
 def test_every_refusal_is_a_problem_that_names_the_field_and_the_value(client: Client) -> None:
@@ -227,10 +232,12 @@ def test_every_refusal_is_a_problem_that_names_the_field_and_the_value(client: C
 def test_a_campaign_that_cannot_be_sent_is_a_problem(client: Client, list_id: str) -> None:
     cases = [
         ({"name": ...}, 400, "name must be 1 to 200 characters (got None)"),
+        ({"name": ""}, 422, "name: string should have at least 1 character (got '')"),
         ({"list_id": ...}, 400, "list_id must be the id of a contact list (got None)"),
+        ({"list_id": 7}, 422, "list_id: input should be a valid string (got 7)"),
         ({"list_id": "nobody"}, 404, "contact list nobody does not exist"),
         ({"subject": ""}, 400, "subject must be"),
-        ({"subject": "\ud800"}, 400, "subject must be"),
+        ({"subject": "\ud800"}, 422, "subject: input should be a valid string, unable to parse"),
         ({"body": "{{ a.b }}"}, 400, "body, line 1: getattr is not allowed"),
         ({"config": {"email_service": "pigeon"}}, 400, "config.email_service must be one of ses"),
         ({"config": {"from_email": "nobody"}}, 400, "config.from_email must be"),
@@ -244,7 +251,7 @@ def test_what_a_status_forbids_is_a_conflict(client: Client, campaign_id: str) -
         answer = client.post(f"/v1/campaigns/{campaign_id}/{verb}")
         check_problem(answer, 409, f"campaign {campaign_id} is draft")
     shown = client.get(f"/v1/campaigns/{campaign_id}/recipients?state=sent")
-    check_problem(shown, 400, "state must be one of pending, ")
+    check_problem(shown, 422, "state: string should match pattern '^(pending|")
     cursor = client.get(f"/v1/campaigns/{campaign_id}/recipients?cursor=zz")
     check_problem(cursor, 400, "cursor must be one that a page gave (got 'zz')")
 

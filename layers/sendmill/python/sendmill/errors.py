@@ -13,6 +13,10 @@
     │   ├── UnsafeHeader        a value that would add a header to a mail (ValueError)
     │   ├── IllegalTransition   a change of state that the ledger does not know (ValueError)
     │   ├── NotFound            nothing has this id (LookupError)
+    │   ├── NotSignedIn         no token, or one that is meant for something else
+    │   ├── NotAllowed          the caller's role is too low
+    │   ├── UnsupportedBody     a body of a type that nobody reads here (ValueError)
+    │   ├── KeyReused           an idempotency key that stands for another request (ValueError)
     │   └── StateConflict       the thing is there, in a state that forbids this
     └── RetryableError          the same call may succeed later: fail the record, keep the message
         ├── StoreUnavailable    DynamoDB or S3 refused, throttled or timed out
@@ -71,6 +75,22 @@ class IllegalTransition(PermanentError, ValueError):
 
 class NotFound(PermanentError, LookupError):
     """Nothing has this id."""
+
+
+class NotSignedIn(PermanentError):
+    """There is no token, or it is meant for something else than asking this API."""
+
+
+class NotAllowed(PermanentError):
+    """The caller has no role that may do this."""
+
+
+class UnsupportedBody(PermanentError, ValueError):
+    """A request has a body of a type that its route does not read."""
+
+
+class KeyReused(PermanentError, ValueError):
+    """An idempotency key was used before, for another request."""
 
 
 class StateConflict(PermanentError):

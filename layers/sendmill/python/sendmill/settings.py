@@ -35,6 +35,7 @@ class ApiSettings:
     aws_region: str = ""
     email_queue_url: str = ""
     email_dlq_url: str = ""
+    roles_claim: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

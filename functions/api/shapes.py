@@ -1,0 +1,239 @@
+"""Say what the JSON of answers looks like; imported for the OpenAPI document and by tests alone.
+
+The functions of :mod:`views` make what these describe: tests compare each answer with its shape,
+and no time is spent on that when a request is answered.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sendmill.campaign import Service, Status
+from sendmill.ledger import State
+from sendmill.suppression import Reason
+
+Seconds = Annotated[int, Field(description="Seconds since 1970.", examples=[1795435200])]
+Count = Annotated[int, Field(ge=0)]
+Next = Annotated[str, Field(description="Where the next page begins; empty on the last one.")]
+
+
+class Shape(BaseModel):
+    """An object with these members and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ProblemError(Shape):
+    """One field that is wrong."""
+
+    field: str
+    value: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemError] = []
+
+
+class Me(Shape):
+    """Who asks."""
+
+    subject: str
+    email: str
+    role: str
+    roles: list[str]
+    expires_at: Seconds
+
+
+class Rejected(Shape):
+    """How many rows were rejected."""
+
+    invalid: Count
+    duplicate: Count
+
+
+class RejectedRow(Shape):
+    """A row that was rejected, and why."""
+
+    line: int
+    reason: str
+
+
+class ListView(Shape):
+    """A contact list: accepted and rejected add up to rows."""
+
+    list_id: str
+    name: str
+    created_at: Seconds
+    rows: Count
+    accepted: Count
+    rejected: Rejected
+    fields: list[str]
+
+
+class ImportedListView(ListView):
+    """A contact list that was just imported."""
+
+    rejected_rows: list[RejectedRow]
+
+
+class ListPage(Shape):
+    """A page of contact lists."""
+
+    items: list[ListView]
+    cursor: Next
+
+
+class ConfigView(Shape):
+    """Through what, and in whose name, mails leave."""
+
+    email_service: Service
+    from_email: str
+    aws_region: str
+    aws_secret_name: str
+    reply_to: str
+
+
+class CampaignView(Shape):
+    """A campaign: the states add up to the total, and with the rejected rows to the rows."""
+
+    campaign_id: str
+    campaign_name: str
+    status: Status
+    reason: str
+    list_id: str
+    created_at: Seconds
+    rows: Count
+    rejected: Rejected
+    total: Count
+    dispatched: bool
+    states: dict[State, int]
+    news: dict[str, int]
+    subject: str
+    config: ConfigView
+
+
+class CampaignPage(Shape):
+    """A page of campaigns."""
+
+    items: list[CampaignView]
+    cursor: Next
+
+
+class RecipientView(Shape):
+    """A recipient of a campaign."""
+
+    recipient_id: str
+    email: str
+    state: State
+    reason: str
+    line: int
+    news: str
+    attempts: Count
+    provider_message_id: str
+    updated_at: Seconds
+
+
+class RecipientPage(Shape):
+    """A page of recipients."""
+
+    items: list[RecipientView]
+    cursor: Next
+
+
+class SuppressionView(Shape):
+    """An address that must not be mailed."""
+
+    address_hash: str
+    email: str
+    reason: Reason
+    source: str
+    at: Seconds
+
+
+class SuppressionPage(Shape):
+    """A page of suppressions."""
+
+    items: list[SuppressionView]
+    cursor: Next
+
+
+class ImportView(Shape):
+    """What an import came to."""
+
+    rows: Count
+    accepted: Count
+    rejected: Count
+    rejected_rows: list[RejectedRow]
+
+
+class DeadLetterView(Shape):
+    """A message that nobody could act on."""
+
+    message_id: str
+    sent_at: Seconds
+    age_seconds: Count
+    receives: Count
+    campaign_id: str
+    reason: str
+
+
+class MoveView(Shape):
+    """How far the newest redrive has come."""
+
+    status: str
+    moved: Count
+    to_move: Count
+
+
+class DeadLetters(Shape):
+    """Dead letters, oldest first."""
+
+    items: list[DeadLetterView]
+    redrive: MoveView
+
+
+class Redrive(Shape):
+    """A redrive that was begun."""
+
+    redrive: MoveView
+
+
+class Purged(Shape):
+    """That every dead letter is gone."""
+
+    purged: Literal[True]
+
+
+class AccountView(Shape):
+    """What SES allows, and what is made of it; a daily quota below 0 is none."""
+
+    region: str
+    rate: float
+    max_rate: float
+    daily_quota: float
+    sent_today: float
+    production: bool
+    enforcement: str
+    stopped: str
+    asked_at: int
+    safety: float
+    factor: float
+    factor_at: int
+
+
+class PreviewView(Shape):
+    """What a contact would read."""
+
+    subject: str
+    text: str
+    html: str
+    variables: list[str]
