@@ -59,6 +59,7 @@ def test_the_rate_is_kept_though_three_of_ten_mails_are_refused(slow_account: St
     eventually(
         lambda: campaign_of(stack, campaign_id)["states"].get("accepted", 0),
         lambda accepted: accepted > RECIPIENTS // 10,
+        seconds=300,
         what="sending has begun",
     )
     # measured in the middle, where neither the start nor the last stragglers weigh
