@@ -493,11 +493,11 @@ variable "feedback" {
 
 variable "sweep" {
   type = object({
-    memory_mb          = optional(number, 512)
-    timeout_seconds    = optional(number, 60)
+    memory_mb          = optional(number, 1769)
+    timeout_seconds    = optional(number, 300)
     log_retention_days = optional(number, 30)
   })
-  description = "Function that repairs every minute what was left behind; its log says much about nothing, so it is kept for a shorter time than others."
+  description = "Function that repairs every minute what was left behind; its log says much about nothing, so it is kept for a shorter time than others. Memory buys speed: a whole core counts the rows of a campaign of a million at its end within the timeout."
   nullable    = false
   default     = {}
 

@@ -194,9 +194,9 @@ class RecipientStore:
                     ConsistentRead=True,
                 )
                 for page in pages:
-                    items = [decode(item) for item in page["Items"]]
-                    counts.update(text(item, "st") for item in items)
-                    counts.update(text(item, "news") for item in items)
+                    # as DynamoDB wrote them: decoding is half of the time of a million rows
+                    counts.update(item["st"]["S"] for item in page["Items"])
+                    counts.update(item["news"]["S"] for item in page["Items"] if "news" in item)
         known = {str(name) for name in (*State, *COUNTED_NEWS)}
         return {name: count for name, count in counts.items() if name in known}
 
