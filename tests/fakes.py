@@ -23,6 +23,8 @@ from sendmill.mail import Mail
 from sendmill.outcome import Outcome, accepted
 from sendmill.rate import Slot
 from sendmill.suppression import Reason, Suppression
+from sendmill.tasks.receipts.memory import MemoryReceipts
+from sendmill.tasks.worker.delivery import Delivery
 from sendmill.template import Rendered
 
 NOW = 1_790_000_000
@@ -561,3 +563,31 @@ class ScriptedLimiter:
     def report(self, config: Config, *, sent: int, throttled: int) -> None:
         """Note how a group went."""
         self.reported.append((sent, throttled))
+
+
+class FakeInbox:
+    """Honour :class:`sendmill.tasks.worker.delivery.Inbox` and remember what was asked of it."""
+
+    def __init__(self, *, has_dead_letters: bool = True) -> None:
+        self.hidden: dict[str, list[int]] = {}
+        self.buried: dict[str, dict[str, str]] = {}
+        self.is_away = False
+        self._has_dead_letters = has_dead_letters
+
+    def hide(self, delivery: Delivery, seconds: int) -> None:
+        if self.is_away:
+            raise QueueUnavailable("away")
+        self.hidden.setdefault(delivery.message_id, []).append(seconds)
+
+    def bury(self, delivery: Delivery, reason: Mapping[str, str]) -> bool:
+        if self.is_away:
+            raise QueueUnavailable("away")
+        if self._has_dead_letters:
+            self.buried[delivery.message_id] = dict(reason)
+        return self._has_dead_letters
+
+
+class SharedReceipts(MemoryReceipts):
+    """Receipts that sender and worker both see, as in a database."""
+
+    shared = True

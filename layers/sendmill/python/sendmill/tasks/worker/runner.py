@@ -163,7 +163,7 @@ class Runner:
             return True
         if claim.state == "held":
             tell("held", **this.about(), seconds=round(claim.lease_seconds))
-            self._hide(delivery, claim.lease_seconds + 1 + random.random() * _SOON)  # noqa: S311
+            self._hide(delivery, claim.lease_seconds + 1 + random.random())  # noqa: S311
             return False
         if this.attempt > task.policy.max_attempts:
             # it was claimed as often as it may run, and nobody came back to say what happened
@@ -256,7 +256,11 @@ class Runner:
             return Claim(state="acquired", attempt=LONGEST_VISIBILITY)
         known = [s for s in (task.policy.timeout, remaining) if s is not None and s != float("inf")]
         lease = min(known, default=_LEASE_SECONDS) + MARGIN_SECONDS
-        return receipts.claim(key, owner=owner, task=task.name, lease_seconds=lease)
+        try:
+            return receipts.claim(key, owner=owner, task=task.name, lease_seconds=lease)
+        except StoreUnavailable:
+            # the answer may be lost and the claim ours: the same owner may ask again
+            return receipts.claim(key, owner=owner, task=task.name, lease_seconds=lease)
 
     def _complete(self, this: _Run) -> None:
         """Complete a receipt; the work is done, so what fails here is logged and no more."""

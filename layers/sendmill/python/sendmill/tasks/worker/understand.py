@@ -59,7 +59,7 @@ def _envelopes(body: Mapping[str, Any], delivery: Delivery, found: Runtime) -> l
 def _plain(body: Mapping[str, Any], delivery: Delivery, *, source: str) -> Envelope:
     name = body.get("task") or body.get("task_name")
     kwargs = body.get("kwargs", body.get("payload"))
-    if not isinstance(name, str) or not isinstance(kwargs or {}, dict):
+    if not isinstance(name, str) or not isinstance(kwargs, (dict, type(None))):
         raise InvalidEnvelope("the body names no task: it has neither v nor task nor task_name")
     made = str(body.get("id") or "")
     if source == "scheduler" and not made:
