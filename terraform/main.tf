@@ -17,6 +17,7 @@ module "store" {
   protect_data         = var.protect_data
   list_retention_days  = var.list_retention_days
   secret_recovery_days = var.secret_recovery_days
+  upload_origins       = [module.api.url]
   emulated             = var.emulated
 }
 
@@ -49,6 +50,7 @@ module "api" {
     DISPATCH_QUEUE_ARN = module.dispatch_queue.arn
     EMAIL_QUEUE_URL    = module.email_queue.url
     EMAIL_DLQ_URL      = module.email_queue.dead_letter_url
+    IMPORT_QUEUE_URL   = module.import_queue.url
     SCHEDULE_GROUP     = module.schedule.campaign_group
     SCHEDULE_ROLE_ARN  = module.schedule.campaign_role_arn
     KEYS_SECRET_NAME   = module.store.keys_secret_name
@@ -64,6 +66,7 @@ module "api" {
     campaigns-query   = module.store.policies["campaigns_query"]
     campaigns-list    = module.store.policies["campaigns_list"]
     campaigns-write   = module.store.policies["campaigns_write"]
+    campaigns-delete  = module.store.policies["campaigns_delete"]
     recipients-get    = module.store.policies["recipients_get"]
     recipients-query  = module.store.policies["recipients_query"]
     recipients-put    = module.store.policies["recipients_put"]
@@ -71,10 +74,58 @@ module "api" {
     recipients-delete = module.store.policies["recipients_delete"]
     lists-read        = module.store.policies["lists_read"]
     lists-write       = module.store.policies["lists_write"]
+    lists-delete      = module.store.policies["lists_delete"]
+    lists-erase       = module.store.policies["lists_erase"]
+    uploads-read      = module.store.policies["uploads_read"]
+    uploads-write     = module.store.policies["uploads_write"]
+    uploads-delete    = module.store.policies["uploads_delete"]
+    contacts-find     = module.store.policies["contacts_find"]
+    import-send       = module.import_queue.send_policy_json
     keys-read         = module.store.policies["keys_read"]
     dispatch-send     = module.dispatch_queue.send_policy_json
     email-redrive     = module.email_queue.redrive_policy_json
     schedules-manage  = module.schedule.manage_policy_json
+  }
+}
+
+module "import_queue" {
+  source = "./modules/queue"
+
+  deployment = local.deployment
+  name       = "import"
+  settings   = var.import_queue
+  emulated   = var.emulated
+}
+
+module "import_contacts" {
+  source = "./modules/worker"
+
+  deployment = local.deployment
+  name       = "import_contacts"
+  package    = module.artefacts.functions["import_contacts"]
+  layer_arns = module.artefacts.layer_arns
+  log        = var.log
+  settings   = var.import_contacts
+  queue      = module.import_queue.source
+
+  environment_variables = {
+    CAMPAIGNS_TABLE  = module.store.campaigns_table
+    CONTACTS_BUCKET  = module.store.contacts_bucket
+    IMPORT_QUEUE_URL = module.import_queue.url
+  }
+
+  # It also sends to its own queue: a file that takes longer than one run is gone on with by the next.
+  policies = {
+    campaigns-get   = module.store.policies["campaigns_get"]
+    campaigns-write = module.store.policies["campaigns_write"]
+    lists-read      = module.store.policies["lists_read"]
+    lists-write     = module.store.policies["lists_write"]
+    lists-delete    = module.store.policies["lists_delete"]
+    uploads-read    = module.store.policies["uploads_read"]
+    uploads-write   = module.store.policies["uploads_write"]
+    uploads-delete  = module.store.policies["uploads_delete"]
+    contacts-find   = module.store.policies["contacts_find"]
+    import-send     = module.import_queue.send_policy_json
   }
 }
 

@@ -20,6 +20,16 @@ output "api_id" {
   value       = module.api.id
 }
 
+output "import_queue_url" {
+  description = "Queue on which the API asks for an uploaded file to be read."
+  value       = module.import_queue.url
+}
+
+output "import_dlq_url" {
+  description = "Dead-letter queue of the import queue."
+  value       = module.import_queue.dead_letter_url
+}
+
 output "dispatch_queue_url" {
   description = "Queue on which the API asks for a campaign to be fanned out."
   value       = module.dispatch_queue.url
@@ -113,23 +123,25 @@ output "ses_configuration_set" {
 output "function_names" {
   description = "Lambda function of each job."
   value = {
-    api          = module.api.function_name
-    dispatch     = module.dispatch.function_name
-    email_worker = module.email_worker.function_name
-    feedback     = module.feedback.function_name
-    sweep        = module.schedule.function_name
+    api             = module.api.function_name
+    import_contacts = module.import_contacts.function_name
+    dispatch        = module.dispatch.function_name
+    email_worker    = module.email_worker.function_name
+    feedback        = module.feedback.function_name
+    sweep           = module.schedule.function_name
   }
 }
 
 output "log_group_names" {
   description = "Log group of each function, and the access log of the API."
   value = {
-    api          = module.api.log_group_name
-    api_access   = module.api.access_log_group_name
-    dispatch     = module.dispatch.log_group_name
-    email_worker = module.email_worker.log_group_name
-    feedback     = module.feedback.log_group_name
-    sweep        = module.schedule.log_group_name
+    api             = module.api.log_group_name
+    api_access      = module.api.access_log_group_name
+    import_contacts = module.import_contacts.log_group_name
+    dispatch        = module.dispatch.log_group_name
+    email_worker    = module.email_worker.log_group_name
+    feedback        = module.feedback.log_group_name
+    sweep           = module.schedule.log_group_name
   }
 }
 

@@ -296,6 +296,71 @@ variable "api" {
 # --- Queues and workers ----------------------------------------------------------------------------------
 # The rules between a queue and its worker are preconditions in modules/queue and modules/worker.
 
+variable "import_queue" {
+  type = object({
+    visibility_timeout_seconds = optional(number, 900)
+    retention_days             = optional(number, 4)
+    max_receive_count          = optional(number, 3)
+    dead_letter_retention_days = optional(number, 14)
+  })
+  description = "Queue of uploaded files that are to be read into lists. Shorten the visibility timeout only together with import_contacts.timeout_seconds."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.import_queue.visibility_timeout_seconds >= 1 && var.import_queue.visibility_timeout_seconds <= 43200
+    error_message = "import_queue.visibility_timeout_seconds must be 1 to 43200 (got ${var.import_queue.visibility_timeout_seconds})."
+  }
+
+  validation {
+    condition     = alltrue([for days in [var.import_queue.retention_days, var.import_queue.dead_letter_retention_days] : days >= 1 && days <= 14])
+    error_message = "import_queue.retention_days and dead_letter_retention_days must be 1 to 14 (got ${var.import_queue.retention_days} and ${var.import_queue.dead_letter_retention_days})."
+  }
+
+  validation {
+    condition     = var.import_queue.max_receive_count >= 2 && var.import_queue.max_receive_count <= 1000
+    error_message = "import_queue.max_receive_count must be 2 to 1000, so that one crash is not a dead letter (got ${var.import_queue.max_receive_count})."
+  }
+}
+
+variable "import_contacts" {
+  type = object({
+    memory_mb               = optional(number, 512)
+    timeout_seconds         = optional(number, 300)
+    batch_size              = optional(number, 1)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number, 2)
+  })
+  description = "Function that reads an upload into a list; its timeout says how often a large file is handed over to the next run, its concurrency how many files are read at once."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.import_contacts.memory_mb >= 128 && var.import_contacts.memory_mb <= 10240
+    error_message = "import_contacts.memory_mb must be 128 to 10240 (got ${var.import_contacts.memory_mb})."
+  }
+
+  validation {
+    condition     = var.import_contacts.timeout_seconds >= 60 && var.import_contacts.timeout_seconds <= 900
+    error_message = "import_contacts.timeout_seconds must be 60 to 900, for a run hands over 25 s before its end (got ${var.import_contacts.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.import_contacts.batch_size >= 1 && var.import_contacts.batch_size <= 10000
+    error_message = "import_contacts.batch_size must be 1 to 10000 (got ${var.import_contacts.batch_size})."
+  }
+
+  validation {
+    condition     = var.import_contacts.batching_window_seconds >= 0 && var.import_contacts.batching_window_seconds <= 300
+    error_message = "import_contacts.batching_window_seconds must be 0 to 300 (got ${var.import_contacts.batching_window_seconds})."
+  }
+
+  validation {
+    condition     = var.import_contacts.maximum_concurrency >= 2 && var.import_contacts.maximum_concurrency <= 1000
+    error_message = "import_contacts.maximum_concurrency must be 2 to 1000 (got ${var.import_contacts.maximum_concurrency})."
+  }
+}
+
 variable "dispatch_queue" {
   type = object({
     visibility_timeout_seconds = optional(number, 900)

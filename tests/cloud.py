@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from fakes import HASH_KEY
 
@@ -91,6 +92,7 @@ def make_cloud() -> Cloud:
             "RECIPIENTS_TABLE": RECIPIENTS,
             "CONTACTS_BUCKET": BUCKET,
             "DISPATCH_QUEUE_URL": sqs.create_queue(QueueName="dispatch")["QueueUrl"],
+            "IMPORT_QUEUE_URL": sqs.create_queue(QueueName="import")["QueueUrl"],
             "EMAIL_QUEUE_URL": sqs.create_queue(QueueName="email")["QueueUrl"],
             "KEYS_SECRET_NAME": "keys",
             "MAIL_SECRET_NAME": "mail",
@@ -108,6 +110,7 @@ def _client(service: str) -> Any:
         region_name=REGION,
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
+        config=Config(signature_version="s3v4") if service == "s3" else None,
     )
 
 

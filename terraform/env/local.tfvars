@@ -14,10 +14,12 @@ list_retention_days = 1
 log                 = { level = "DEBUG", retention_days = 1 }
 
 # Short times, so that what a crash left behind comes back within a test.
-dispatch_queue = { visibility_timeout_seconds = 90 }
-dispatch       = { timeout_seconds = 30, maximum_concurrency = 2 }
-email_queue    = { visibility_timeout_seconds = 180 }
-email_worker   = { timeout_seconds = 60, batching_window_seconds = 0, maximum_concurrency = 4 }
-feedback_queue = { visibility_timeout_seconds = 60 }
-feedback       = { timeout_seconds = 10, batching_window_seconds = 0, maximum_concurrency = 2 }
-sweep          = { log_retention_days = 1 }
+import_queue    = { visibility_timeout_seconds = 180 }
+import_contacts = { timeout_seconds = 60 }
+dispatch_queue  = { visibility_timeout_seconds = 90 }
+dispatch        = { timeout_seconds = 30, maximum_concurrency = 2 }
+email_queue     = { visibility_timeout_seconds = 180 }
+email_worker    = { timeout_seconds = 60, batching_window_seconds = 0, maximum_concurrency = 4 }
+feedback_queue  = { visibility_timeout_seconds = 60 }
+feedback        = { timeout_seconds = 10, batching_window_seconds = 0, maximum_concurrency = 2 }
+sweep           = { log_retention_days = 1 }

@@ -20,6 +20,7 @@ variables {
   }
   protect_data         = true
   list_retention_days  = 396
+  upload_origins       = ["https://api.example.com/v1"]
   secret_recovery_days = 30
   emulated             = false
 }
@@ -46,6 +47,16 @@ run "data" {
       && aws_s3_bucket_versioning.contacts.versioning_configuration[0].status == "Enabled"
     )
     error_message = "The bucket of contact lists can be emptied, or can be made public."
+  }
+
+  assert {
+    condition     = toset(flatten([for rule in aws_s3_bucket_lifecycle_configuration.contacts.rule : [for filter in rule.filter : filter.prefix if rule.expiration[0].days == 1 && rule.noncurrent_version_expiration[0].noncurrent_days == 1]])) == toset(["uploads/"])
+    error_message = "What is uploaded and never imported is kept for longer than a day."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_origins == toset(["https://api.example.com"]) && one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_methods == toset(["PUT"])
+    error_message = "Other pages may upload contacts, or do more than that."
   }
 
   assert {

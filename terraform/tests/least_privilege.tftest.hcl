@@ -38,6 +38,12 @@ override_module {
       recipients_delete = "{\"grant\": \"recipients_delete\"}"
       lists_read        = "{\"grant\": \"lists_read\"}"
       lists_write       = "{\"grant\": \"lists_write\"}"
+      lists_delete      = "{\"grant\": \"lists_delete\"}"
+      lists_erase       = "{\"grant\": \"lists_erase\"}"
+      uploads_read      = "{\"grant\": \"uploads_read\"}"
+      uploads_write     = "{\"grant\": \"uploads_write\"}"
+      uploads_delete    = "{\"grant\": \"uploads_delete\"}"
+      contacts_find     = "{\"grant\": \"contacts_find\"}"
       keys_read         = "{\"grant\": \"keys_read\"}"
     }
   }
@@ -54,6 +60,26 @@ override_module {
     send_policy_json         = "{\"grant\": \"mail_send\"}"
     account_read_policy_json = "{\"grant\": \"account_read\"}"
     secret_read_policy_json  = "{\"grant\": \"mail_secret_read\"}"
+  }
+}
+
+override_module {
+  target          = module.import_queue
+  override_during = plan
+  outputs = {
+    url                            = "https://sqs/import"
+    arn                            = "arn:aws:sqs:us-east-1:111111111111:import"
+    dead_letter_url                = "https://sqs/import-dlq"
+    dead_letter_arn                = "arn:aws:sqs:us-east-1:111111111111:import-dlq"
+    send_policy_json               = "{\"grant\": \"import_send\"}"
+    watch_policy_json              = "{\"grant\": \"import_watch\"}"
+    dead_letters_watch_policy_json = "{\"grant\": \"import_dead_letters_watch\"}"
+    redrive_policy_json            = "{\"grant\": \"import_redrive\"}"
+    source = {
+      arn                        = "arn:aws:sqs:us-east-1:111111111111:import"
+      consume_policy_json        = "{\"grant\": \"import_consume\"}"
+      visibility_timeout_seconds = 900
+    }
   }
 }
 
@@ -128,13 +154,18 @@ run "grants" {
 
   assert {
     condition = toset([for name, policy in module.api.policies : name == "schedules-manage" ? name : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "campaigns_delete",
       "campaigns_get",
       "campaigns_list",
       "campaigns_query",
       "campaigns_write",
+      "contacts_find",
       "dispatch_send",
       "email_redrive",
+      "import_send",
       "keys_read",
+      "lists_delete",
+      "lists_erase",
       "lists_read",
       "lists_write",
       "recipients_delete",
@@ -143,8 +174,28 @@ run "grants" {
       "recipients_query",
       "recipients_update",
       "schedules-manage",
+      "uploads_delete",
+      "uploads_read",
+      "uploads_write",
     ])
     error_message = "api is granted something else: ${join(", ", sort(keys(module.api.policies)))}."
+  }
+
+  assert {
+    condition = toset([for name, policy in module.import_contacts.policies : jsondecode(policy).grant if name != "runtime"]) == toset([
+      "campaigns_get",
+      "campaigns_write",
+      "contacts_find",
+      "import_consume",
+      "import_send",
+      "lists_delete",
+      "lists_read",
+      "lists_write",
+      "uploads_delete",
+      "uploads_read",
+      "uploads_write",
+    ])
+    error_message = "import_contacts is granted something else: ${join(", ", sort(keys(module.import_contacts.policies)))}."
   }
 
   assert {

@@ -26,6 +26,7 @@ run "store" {
   variables {
     protect_data         = true
     list_retention_days  = 396
+    upload_origins       = ["https://api.example.com/v1"]
     secret_recovery_days = 30
     emulated             = false
   }
@@ -105,25 +106,51 @@ run "store" {
   }
 
   assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.lists_read.statement : [
-        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
-      ]
-      ])) == toset([
-      "s3:GetObject on arn:aws-us-gov:s3:::contacts/lists/*",
-    ])
-    error_message = "The permission to read lists allows something else: ${jsonencode(data.aws_iam_policy_document.lists_read.statement)}"
+    condition = {
+      for name, document in data.aws_iam_policy_document.contacts : name => toset(flatten([
+        for statement in document.statement : [
+          for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+        ]
+      ]))
+      } == {
+      lists_read = toset([
+        "s3:GetObject on arn:aws-us-gov:s3:::contacts/lists/*",
+      ])
+      lists_write = toset([
+        "s3:PutObject on arn:aws-us-gov:s3:::contacts/lists/*",
+      ])
+      lists_delete = toset([
+        "s3:DeleteObject on arn:aws-us-gov:s3:::contacts/lists/*",
+      ])
+      lists_erase = toset([
+        "s3:DeleteObjectVersion on arn:aws-us-gov:s3:::contacts/lists/*",
+        "s3:GetObjectVersion on arn:aws-us-gov:s3:::contacts/lists/*",
+      ])
+      uploads_read = toset([
+        "s3:GetObject on arn:aws-us-gov:s3:::contacts/uploads/*",
+        "s3:GetObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
+      ])
+      uploads_write = toset([
+        "s3:PutObject on arn:aws-us-gov:s3:::contacts/uploads/*",
+      ])
+      uploads_delete = toset([
+        "s3:DeleteObject on arn:aws-us-gov:s3:::contacts/uploads/*",
+        "s3:DeleteObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
+      ])
+    }
+    error_message = "A permission on the bucket of contacts allows something else."
   }
 
   assert {
     condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.lists_write.statement : [
+      for statement in data.aws_iam_policy_document.contacts_find.statement : [
         for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
       ]
       ])) == toset([
-      "s3:PutObject on arn:aws-us-gov:s3:::contacts/lists/*",
+      "s3:ListBucket on arn:aws-us-gov:s3:::contacts",
+      "s3:ListBucketVersions on arn:aws-us-gov:s3:::contacts",
     ])
-    error_message = "The permission to write lists allows something else: ${jsonencode(data.aws_iam_policy_document.lists_write.statement)}"
+    error_message = "The permission to find contacts allows something else: ${jsonencode(data.aws_iam_policy_document.contacts_find.statement)}"
   }
 
   assert {

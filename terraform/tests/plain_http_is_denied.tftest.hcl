@@ -74,6 +74,7 @@ run "store" {
   variables {
     protect_data         = true
     list_retention_days  = 396
+    upload_origins       = ["https://api.example.com/v1"]
     secret_recovery_days = 30
     emulated             = false
   }
@@ -104,6 +105,7 @@ run "store_of_an_emulator_has_no_tls" {
   variables {
     protect_data         = true
     list_retention_days  = 396
+    upload_origins       = ["https://api.example.com/v1"]
     secret_recovery_days = 30
     emulated             = true
   }

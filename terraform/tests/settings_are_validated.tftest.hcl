@@ -30,7 +30,9 @@ run "first_rules" {
     jwt_issuer           = "http://issuer.example.com"
     roles_claim          = " "
     api                  = { memory_mb = 64 }
+    import_queue         = { visibility_timeout_seconds = 43201 }
     dispatch_queue       = { visibility_timeout_seconds = 43201 }
+    import_contacts      = { memory_mb = 10241 }
     dispatch             = { memory_mb = 10241 }
     email_queue          = { visibility_timeout_seconds = 0 }
     email_worker         = { memory_mb = 127 }
@@ -54,7 +56,9 @@ run "first_rules" {
     var.jwt_issuer,
     var.roles_claim,
     var.api,
+    var.import_queue,
     var.dispatch_queue,
+    var.import_contacts,
     var.dispatch,
     var.email_queue,
     var.email_worker,
@@ -74,7 +78,9 @@ run "second_rules" {
     list_retention_days  = 3651
     secret_recovery_days = 31
     api                  = { timeout_seconds = 30 }
+    import_queue         = { retention_days = 15 }
     dispatch_queue       = { retention_days = 15 }
+    import_contacts      = { timeout_seconds = 59 }
     dispatch             = { timeout_seconds = 901 }
     email_queue          = { dead_letter_retention_days = 15 }
     email_worker         = { timeout_seconds = 0 }
@@ -89,7 +95,9 @@ run "second_rules" {
     var.list_retention_days,
     var.secret_recovery_days,
     var.api,
+    var.import_queue,
     var.dispatch_queue,
+    var.import_contacts,
     var.dispatch,
     var.email_queue,
     var.email_worker,
@@ -104,19 +112,23 @@ run "second_rules" {
 run "third_rules" {
   command = plan
   variables {
-    api            = { rate_limit = 50, burst_limit = 10 }
-    dispatch_queue = { max_receive_count = 1 }
-    dispatch       = { batch_size = 0 }
-    email_queue    = { max_receive_count = 1001 }
-    email_worker   = { batch_size = 10001 }
-    feedback_queue = { max_receive_count = 1 }
-    feedback       = { batch_size = 0 }
-    sweep          = { log_retention_days = 2 }
-    reputation     = { minimum_volume = 0 }
+    api             = { rate_limit = 50, burst_limit = 10 }
+    import_queue    = { max_receive_count = 1 }
+    dispatch_queue  = { max_receive_count = 1 }
+    import_contacts = { batch_size = 0 }
+    dispatch        = { batch_size = 0 }
+    email_queue     = { max_receive_count = 1001 }
+    email_worker    = { batch_size = 10001 }
+    feedback_queue  = { max_receive_count = 1 }
+    feedback        = { batch_size = 0 }
+    sweep           = { log_retention_days = 2 }
+    reputation      = { minimum_volume = 0 }
   }
   expect_failures = [
     var.api,
+    var.import_queue,
     var.dispatch_queue,
+    var.import_contacts,
     var.dispatch,
     var.email_queue,
     var.email_worker,
@@ -130,12 +142,14 @@ run "third_rules" {
 run "fourth_rules" {
   command = plan
   variables {
-    dispatch     = { batching_window_seconds = 301 }
-    email_worker = { batching_window_seconds = -1 }
-    feedback     = { batching_window_seconds = 301 }
-    reputation   = { minimum_volume = 1.5 }
+    import_contacts = { batching_window_seconds = 301 }
+    dispatch        = { batching_window_seconds = 301 }
+    email_worker    = { batching_window_seconds = -1 }
+    feedback        = { batching_window_seconds = 301 }
+    reputation      = { minimum_volume = 1.5 }
   }
   expect_failures = [
+    var.import_contacts,
     var.dispatch,
     var.email_worker,
     var.feedback,
@@ -146,12 +160,14 @@ run "fourth_rules" {
 run "fifth_rules" {
   command = plan
   variables {
-    dispatch     = { maximum_concurrency = 1 }
-    email_worker = { maximum_concurrency = 1001 }
-    feedback     = { maximum_concurrency = 1 }
-    reputation   = { bounce = { warn = 0 } }
+    import_contacts = { maximum_concurrency = 1 }
+    dispatch        = { maximum_concurrency = 1 }
+    email_worker    = { maximum_concurrency = 1001 }
+    feedback        = { maximum_concurrency = 1 }
+    reputation      = { bounce = { warn = 0 } }
   }
   expect_failures = [
+    var.import_contacts,
     var.dispatch,
     var.email_worker,
     var.feedback,

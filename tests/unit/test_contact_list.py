@@ -11,14 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sendmill.contact_list import (
-    MAX_COLUMNS,
-    Accepted,
-    Rejected,
-    decode,
-    in_parts,
-    read_contacts,
-)
+from sendmill.contact_file import MAX_COLUMNS, decode, read_contacts
+from sendmill.contact_list import Accepted, Rejected, in_parts
 from sendmill.errors import InvalidContactList
 
 Result = Accepted | Rejected
@@ -50,10 +44,21 @@ def test_every_encoding_a_spreadsheet_writes_is_read(encoding: str) -> None:
     assert row.contact.fields == {"name": "Zo\u00eb"}
 
 
-def test_bytes_that_are_no_utf_8_name_their_line_and_the_way_out() -> None:
-    raw = "email,name\na@example.com,A\nb@example.com,Zo\u00eb\n".encode("latin-1")
-    with pytest.raises(InvalidContactList, match=r"line 3: .* 0xeb.*CSV UTF-8"):
+def test_bytes_that_are_no_utf_8_are_read_as_windows_1252() -> None:
+    raw = "email,name\na@example.com,A\nb@example.com,Zo\u00eb \u20ac\n".encode("cp1252")
+    assert accepted(read(decode(raw)))[1].contact.fields == {"name": "Zo\u00eb \u20ac"}
+
+
+@pytest.mark.parametrize("bad", [b"\xeb", b"\xc3\x28", b"\x9d"])
+def test_broken_utf_8_is_no_windows_1252_and_names_its_line_and_the_way_out(bad: bytes) -> None:
+    raw = "email,name\na@example.com,Zo\u00eb\nb@example.com,".encode() + bad + b"\n"
+    with pytest.raises(InvalidContactList, match=rf"line 3: .* 0x{bad[0]:02x}.*CSV UTF-8"):
         decode(raw)
+
+
+def test_a_byte_that_no_encoding_knows_is_refused() -> None:
+    with pytest.raises(InvalidContactList, match=r"line 2: .* 0x9d"):
+        decode(b"email\n\x9d\n")
 
 
 def test_half_a_utf_16_character_is_refused() -> None:

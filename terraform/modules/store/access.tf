@@ -16,6 +16,17 @@ locals {
     recipients_update = [aws_dynamodb_table.recipients.arn, ["ConditionCheckItem", "UpdateItem"]]
     recipients_delete = [aws_dynamodb_table.recipients.arn, ["DeleteItem"]]
   }
+
+  # Old versions of lists are deleted to erase a person, those of uploads whenever an import is over.
+  contacts_permissions = {
+    lists_read     = [["lists"], ["GetObject"]]
+    lists_write    = [["lists"], ["PutObject"]]
+    lists_delete   = [["lists"], ["DeleteObject"]]
+    lists_erase    = [["lists"], ["DeleteObjectVersion", "GetObjectVersion"]]
+    uploads_read   = [["uploads"], ["GetObject", "GetObjectVersion"]]
+    uploads_write  = [["uploads"], ["PutObject"]]
+    uploads_delete = [["uploads"], ["DeleteObject", "DeleteObjectVersion"]]
+  }
 }
 
 data "aws_iam_policy_document" "table" {
@@ -28,19 +39,22 @@ data "aws_iam_policy_document" "table" {
   }
 }
 
-data "aws_iam_policy_document" "lists_read" {
+data "aws_iam_policy_document" "contacts" {
+  for_each = local.contacts_permissions
+
   statement {
-    sid       = "ReadLists"
-    actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.contacts.arn}/lists/*"]
+    sid       = replace(title(replace(each.key, "_", " ")), " ", "")
+    actions   = [for action in each.value[1] : "s3:${action}"]
+    resources = [for folder in each.value[0] : "${aws_s3_bucket.contacts.arn}/${folder}/*"]
   }
 }
 
-data "aws_iam_policy_document" "lists_write" {
+data "aws_iam_policy_document" "contacts_find" {
   statement {
-    sid       = "WriteLists"
-    actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.contacts.arn}/lists/*"]
+    sid = "ContactsFind"
+    # Without ListBucket an object that is not there is answered with "denied", like one that is.
+    actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
+    resources = [aws_s3_bucket.contacts.arn]
   }
 }
 

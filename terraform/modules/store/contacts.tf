@@ -64,8 +64,42 @@ resource "aws_s3_bucket_lifecycle_configuration" "contacts" {
     }
   }
 
+  # An import deletes its upload when it is over; this takes what was uploaded and never started.
+  rule {
+    id     = "forget-uploads"
+    status = "Enabled"
+
+    filter {
+      prefix = "uploads/"
+    }
+
+    expiration {
+      days = 1
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+
   # Lifecycle rules for old versions need versioning in place first.
   depends_on = [aws_s3_bucket_versioning.contacts]
+}
+
+# A browser uploads by a signed link; a program needs none of this.
+resource "aws_s3_bucket_cors_configuration" "contacts" {
+  bucket = aws_s3_bucket.contacts.id
+
+  cors_rule {
+    allowed_methods = ["PUT"]
+    allowed_origins = [for url in var.upload_origins : regex("^https?://[^/]+", url)]
+    allowed_headers = ["content-type"]
+    max_age_seconds = 600
+  }
 }
 
 data "aws_iam_policy_document" "contacts_encrypted_transport" {

@@ -22,10 +22,10 @@ output "policies" {
   description = "Permissions by what they allow: a verb on a table, on the lists, or on the keys."
   value = merge(
     { for name, document in data.aws_iam_policy_document.table : name => document.json },
+    { for name, document in data.aws_iam_policy_document.contacts : name => document.json },
     {
-      lists_read  = data.aws_iam_policy_document.lists_read.json
-      lists_write = data.aws_iam_policy_document.lists_write.json
-      keys_read   = data.aws_iam_policy_document.keys_read.json
+      contacts_find = data.aws_iam_policy_document.contacts_find.json
+      keys_read     = data.aws_iam_policy_document.keys_read.json
     },
   )
 }

@@ -23,6 +23,12 @@ variable "list_retention_days" {
   nullable    = false
 }
 
+variable "upload_origins" {
+  type        = list(string)
+  description = "URLs of the pages whose browsers may upload a file of contacts; what stands behind the host is ignored."
+  nullable    = false
+}
+
 variable "secret_recovery_days" {
   type        = number
   description = "Days the deleted keys can be recovered; 0 deletes at once."

@@ -47,7 +47,8 @@ def sqs() -> SQSClient:
 
 def s3() -> S3Client:
     """Return the client of the contacts bucket."""
-    return boto3.client("s3", config=_PATIENT)
+    # the older signature, botocore's default for links in some regions, signs no length
+    return boto3.client("s3", config=_PATIENT.merge(Config(signature_version="s3v4")))
 
 
 def secretsmanager() -> SecretsManagerClient:

@@ -1,39 +1,20 @@
-"""Read an uploaded file of contacts row by row, and say of every row what became of it.
-
-A row is either a contact or a named rejection: nothing is dropped in silence, and rows =
-contacts + rejections always holds. Memory is flat but for 16 bytes an address, which is what
-finding duplicates costs.
-"""
+"""Hold what a list of contacts is made of: accepted rows in parts, rejected rows, and a summary."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import islice
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from sendmill.contact import (
-    Contact,
-    check_field_name,
-    check_field_value,
-    check_size,
-    field_name,
-    normalise_address,
-)
-from sendmill.errors import InvalidContact, InvalidContactList
+from sendmill.contact import Contact
 
-MAX_COLUMNS = 100
-MAX_CELL_CHARS = 10_000
-DELIMITERS = ",;\t|"
-_ADDRESS_COLUMNS = ("email", "e_mail", "email_address", "mail", "address")
-_DECODERS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+# How the reason of a row begins whose address came before, in the file or in the list.
+SAME_AS = "address is the same as in line"
+IN_LIST = "address is in the list already"
+# What a spreadsheet would run as a formula (OWASP ASVS 1.2.10).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +36,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactList:
-    """Hold what the import of a file came to; the contacts lie in ``parts`` beside it."""
+    """Hold what the import of a file came to; the contacts lie in ``parts`` beside it.
+
+    ``revision`` counts what people changed since (:mod:`sendmill.contact_book`), ``accepted`` how
+    many contacts there are now; ``note`` says what people should look at.
+    """
 
     id: str
     name: str
@@ -67,116 +52,77 @@ class ContactList:
     parts: int
     fields: tuple[str, ...] = ()
     created_by: str = ""
+    revision: int = 0
+    note: str = ""
 
 
-def decode(data: bytes) -> str:
-    """Return the text of a file: UTF-8 with or without BOM, or UTF-16 with one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Say under which names the parts of one revision lie.
 
-    Raises InvalidContactList naming the line of the first byte that is no UTF-8.
+    ``runs`` are (first part, token): from there on, parts are counted from 0 under that token, up
+    to the next run. ``swapped`` are parts that were written anew, each under a token of its own.
     """
-    encoding = next((name for mark, name in _DECODERS if data.startswith(mark)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidContactList(
-            f"line {line}: the file must be UTF-8 (got byte 0x{data[error.start]:02x}); "
-            "in a spreadsheet choose 'CSV UTF-8' when saving"
-        ) from error
-    if "\x00" in text:
-        raise InvalidContactList("the file must be text (got a NUL character)")
-    return text
+
+    runs: tuple[tuple[int, str], ...] = ((0, ""),)
+    swapped: Mapping[int, str] = field(default_factory=dict)
+
+    def place(self, part: int) -> tuple[int, str]:
+        """Return the number and the token under which a part lies."""
+        if part in self.swapped:
+            return part, self.swapped[part]
+        first, token = max(run for run in self.runs if run[0] <= part)
+        return part - first, token
+
+    def swap(self, part: int, token: str) -> Layout:
+        """Return the layout with one part written anew."""
+        return replace(self, swapped={**self.swapped, part: token})
+
+    def append(self, first: int, token: str) -> Layout:
+        """Return the layout with parts of another import behind its own."""
+        return replace(self, runs=(*self.runs, (first, token)))
 
 
-def read_contacts(text: str) -> Iterator[Accepted | Rejected]:
-    """Yield every row of a CSV file as a contact or as a rejection with line and reason.
-
-    The first row names the columns, one of which is the address; the delimiter is found from
-    it. Raises InvalidContactList when the file cannot be read at all.
-    """
-    stream = io.StringIO(text, newline="")
-    header_line = stream.readline()
-    delimiter = max(DELIMITERS, key=header_line.count)
-    stream.seek(0)
-    reader = csv.reader(stream, delimiter=delimiter)
-    try:
-        columns = _columns(next(reader, []))
-        last = yield from _rows(reader, columns)
-    except csv.Error as error:
-        raise InvalidContactList(f"line {reader.line_num}: {error}") from error
-    if last < reader.line_num:
-        _refuse_open_quote(text, last)
+def layout_text(layout: Layout) -> str:
+    """Return the layout as the store keeps it."""
+    swapped = {str(part): token for part, token in layout.swapped.items()}
+    return json.dumps({"runs": layout.runs, "swapped": swapped}, separators=(",", ":"))
 
 
-def _columns(header: list[str]) -> list[str]:
-    if len(header) > MAX_COLUMNS:
-        raise InvalidContactList(f"a file has at most {MAX_COLUMNS} columns (got {len(header)})")
-    names = [field_name(cell) for cell in header]
-    address = next((name for name in _ADDRESS_COLUMNS if name in names), None)
-    if address is None:
-        raise InvalidContactList(
-            f"line 1: one column must be named email (got {', '.join(header)[:200] or 'nothing'})"
-        )
-    names[names.index(address)] = "email"
-    doubled = {name for name in names if names.count(name) > 1}
-    if doubled:
-        raise InvalidContactList(f"line 1: column {sorted(doubled)[0]!r} appears twice")
-    try:
-        return [check_field_name(name) for name in names]
-    except InvalidContact as error:
-        raise InvalidContactList(f"line 1: {error}") from error
+def layout_from(text: str) -> Layout:
+    """Return the layout that :func:`layout_text` wrote; nothing is the one a list begins with."""
+    if not text:
+        return Layout()
+    raw = json.loads(text)
+    return Layout(
+        runs=tuple((int(first), str(token)) for first, token in raw["runs"]),
+        swapped={int(part): str(token) for part, token in raw["swapped"].items()},
+    )
 
 
-def _rows(
-    reader: Iterator[list[str]], columns: list[str]
-) -> Generator[Accepted | Rejected, None, int]:
-    """Yield every row; return the first line of the last one."""
-    first_lines: dict[bytes, int] = {}
-    line = last = getattr(reader, "line_num", 1) + 1
-    for cells in reader:
-        if cells:  # the csv module yields blank lines as empty rows
-            yield _row(line, cells, columns, first_lines)
-        last, line = line, getattr(reader, "line_num", line) + 1
-    return last
+def rejected_csv(rows: Iterable[Rejected], *, header: bool = True) -> str:
+    """Return rejected rows as CSV that no spreadsheet takes for formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    if header:
+        writer.writerow(["line", "reason"])
+    writer.writerows([row.line, neutral(row.reason)] for row in rows)
+    return out.getvalue()
 
 
-def _refuse_open_quote(text: str, line: int) -> None:
-    """Refuse a file whose last row, of several lines, is everything behind an open quote."""
-    rest = islice(io.StringIO(text, newline=""), line - 1, None)
-    if "".join(rest).count('"') % 2:
-        raise InvalidContactList(f"line {line}: a quote that opens in this row is never closed")
+def rejected_from_csv(text: str) -> list[Rejected]:
+    """Return the rejected rows that :func:`rejected_csv` wrote."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    return [
+        Rejected(line=int(line), reason=reason, duplicate=reason.startswith((SAME_AS, IN_LIST)))
+        for line, reason in rows
+        if reason
+    ]
 
 
-def _row(
-    line: int, cells: list[str], columns: list[str], first_lines: dict[bytes, int]
-) -> Accepted | Rejected:
-    if len(cells) != len(columns):
-        missing = ", ".join(columns[len(cells) :])
-        which = f"missing {missing}" if missing else f"{len(cells) - len(columns)} too many"
-        return Rejected(
-            line=line, reason=f"row must have {len(columns)} columns (got {len(cells)}: {which})"
-        )
-    row = dict(zip(columns, cells, strict=True))
-    try:
-        contact = _contact(row)
-    except InvalidContact as error:
-        return Rejected(line=line, reason=str(error))
-    mark = blake2b(contact.email.casefold().encode(), digest_size=16).digest()
-    if mark in first_lines:
-        return Rejected(
-            line=line, reason=f"address is the same as in line {first_lines[mark]}", duplicate=True
-        )
-    first_lines[mark] = line
-    return Accepted(line=line, contact=contact)
-
-
-def _contact(row: Mapping[str, str]) -> Contact:
-    fields = {
-        name: check_field_value(name, cell.strip()) for name, cell in row.items() if name != "email"
-    }
-    if not row["email"].strip():
-        raise InvalidContact("address is empty")
-    return check_size(Contact(email=normalise_address(row["email"]), fields=fields))
+def neutral(cell: str) -> str:
+    """Return a cell that no spreadsheet runs."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def in_parts(rows: Iterable[Accepted], size: int) -> Iterator[list[Accepted]]:

@@ -8,6 +8,7 @@
     │   ├── InvalidMessage      a body on a queue that nobody can act on (ValueError)
     │   ├── InvalidContact      an address or a field that must not be mailed (ValueError)
     │   ├── InvalidContactList  a file of contacts that cannot be read at all (ValueError)
+    │   │   └── NotUtf8         a file that is not in the encoding it was taken for
     │   ├── InvalidCampaign     a campaign that must not start (ValueError)
     │   ├── InvalidTemplate     a template, or a template with these fields (ValueError)
     │   ├── UnsafeHeader        a value that would add a header to a mail (ValueError)
@@ -55,6 +56,17 @@ class InvalidContact(PermanentError, ValueError):
 
 class InvalidContactList(PermanentError, ValueError):
     """A file of contacts cannot be read at all."""
+
+
+class NotUtf8(InvalidContactList):
+    """A file is not in the encoding it was taken for.
+
+    ``last_resort`` tells that nothing but ASCII came before, so that it may be Windows-1252.
+    """
+
+    def __init__(self, detail: str, *, last_resort: bool) -> None:
+        super().__init__(detail)
+        self.last_resort = last_resort
 
 
 class InvalidCampaign(PermanentError, ValueError):

@@ -19,13 +19,18 @@ from sendmill.campaign import (
     check_name,
     content_from_mapping,
 )
+from sendmill.contact_file import (
+    LAST_RESORT,
+    LAST_RESORT_NOTE,
+    decode,
+    encoding_of,
+    read_contacts,
+)
 from sendmill.contact_list import (
     Accepted,
     ContactList,
     Rejected,
-    decode,
     in_parts,
-    read_contacts,
 )
 from sendmill.dispatch import CHUNK_SIZE, Job, Op, check_plan_of, job_body, plan_of, shard_jobs
 from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, StateConflict
@@ -135,6 +140,7 @@ class Office:
             parts=parts,
             fields=tuple(fields),
             created_by=created_by,
+            note=LAST_RESORT_NOTE if encoding_of(data)[0] == LAST_RESORT else "",
         )
         self.lists.add(found)
         return found

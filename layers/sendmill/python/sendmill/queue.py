@@ -6,6 +6,7 @@ for a passing reason is sent again, and what is left over is an error, never sil
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -35,18 +36,24 @@ class QueueClient:
         *,
         dispatch_url: str = "",
         email_url: str = "",
+        import_url: str = "",
         fair: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._dispatch_url = dispatch_url
         self._email_url = email_url
+        self._import_url = import_url
         self._fair = fair
         self._sleep = sleep
 
     def send_jobs(self, bodies: Sequence[str]) -> None:
         """Put bodies on the dispatch queue; raises QueueUnavailable."""
         self._send_all(self._dispatch_url, bodies, group="")
+
+    def send_import(self, import_id: str) -> None:
+        """Ask for an import to be gone on with; raises QueueUnavailable."""
+        self._send_all(self._import_url, [json.dumps({"import_id": import_id})], group="")
 
     def send_mails(self, bodies: Sequence[str], *, group: str) -> None:
         """Put bodies on the e-mail queue; raises QueueUnavailable."""

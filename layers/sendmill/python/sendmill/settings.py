@@ -36,6 +36,7 @@ class ApiSettings:
     email_queue_url: str = ""
     email_dlq_url: str = ""
     roles_claim: str = ""
+    import_queue_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,16 @@ class DispatchSettings:
     keys_secret_name: str
     aws_region: str = ""
     fair_queue: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSettings:
+    """Settings of the function that imports contacts."""
+
+    environment: str
+    campaigns_table: str
+    contacts_bucket: str
+    import_queue_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from sendmill.contact import address_hash, normalise_address
-from sendmill.contact_list import Accepted, Rejected, decode, read_contacts
+from sendmill.contact_file import decode, read_contacts
+from sendmill.contact_list import Accepted, Rejected
 from sendmill.errors import InvalidContact, InvalidContactList, NotFound
 
 # An import is done within one request of the API, which has 30 s.

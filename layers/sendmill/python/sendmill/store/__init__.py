@@ -5,17 +5,21 @@ No boto3 response leaves this package: it takes and returns value objects.
 
 from sendmill.store.accounts import AccountStore, SharedLimiter
 from sendmill.store.campaigns import CampaignStore
+from sendmill.store.imports import ImportBook
 from sendmill.store.lists import ListStore
 from sendmill.store.recipients import RecipientStore
 from sendmill.store.suppressions import SuppressionStore
+from sendmill.store.uploads import UploadDepot
 from sendmill.store.watermarks import WatermarkStore
 
 __all__ = [
     "AccountStore",
     "CampaignStore",
+    "ImportBook",
     "ListStore",
     "RecipientStore",
     "SharedLimiter",
     "SuppressionStore",
+    "UploadDepot",
     "WatermarkStore",
 ]

@@ -7,13 +7,17 @@ serializer costs 10 times as much and returns Decimal.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sendmill.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 Value = str | int | bool
 Item = dict[str, Value]
@@ -74,6 +78,29 @@ def cancellation_codes(error: ClientError) -> list[str]:
     """Return why each part of a transaction was cancelled, or the error's own name."""
     reasons = error.response.get("CancellationReasons", [])
     return [str(reason.get("Code")) for reason in reasons] or [error_code(error)]
+
+
+def transact(
+    client: DynamoDBClient,
+    what: str,
+    actions: list[Any],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Write all or nothing; tell whether every condition held. Raises StoreUnavailable."""
+    codes: list[str] = []
+    for attempt in range(CONFLICT_ATTEMPTS):
+        try:
+            with translated(what):
+                client.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            codes = cancellation_codes(error)
+            if "ConditionalCheckFailed" in codes:
+                return False
+        else:
+            return True
+        wait(sleep, attempt)
+    raise StoreUnavailable(f"{what}: {', '.join(codes)}")
 
 
 def wait(sleep: Callable[[float], None], attempt: int) -> None:
