@@ -17,13 +17,22 @@ from routes import build_routes
 from sendmill import aws
 from sendmill.campaign import UnknownPolicy
 from sendmill.dead_letters import DeadLetterQueue
+from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
 from sendmill.queue import QueueClient
 from sendmill.roles import GROUPS_CLAIM
 from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
-from sendmill.store import AccountStore, CampaignStore, ListStore, RecipientStore, SuppressionStore
+from sendmill.store import (
+    AccountStore,
+    CampaignStore,
+    ImportBook,
+    ListStore,
+    RecipientStore,
+    SuppressionStore,
+    UploadDepot,
+)
 from sendmill.suppression import SuppressionList
 from sendmill.timer import ScheduleTimer
 from sendmill.unsubscribe import Unsubscriber
@@ -32,8 +41,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 settings = load(ApiSettings)
-dynamodb = aws.dynamodb()
-lists = ListStore(dynamodb, settings.campaigns_table, aws.s3(), settings.contacts_bucket)
+dynamodb, s3 = aws.dynamodb(), aws.s3()
+lists = ListStore(dynamodb, settings.campaigns_table, s3, settings.contacts_bucket)
 campaigns = CampaignStore(dynamodb, settings.campaigns_table)
 rows = RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table)
 shelf = SuppressionStore(dynamodb, settings.recipients_table)
@@ -44,6 +53,11 @@ hash_key = secret_store.hash_key(settings.keys_secret_name)
 def now() -> int:
     """Return seconds since 1970."""
     return int(time.time())
+
+
+def new_id(kind: str) -> str:
+    """Return an id that says what it is of."""
+    return f"{kind}_{now()}{secrets.token_hex(4)}"
 
 
 office = Office(
@@ -58,9 +72,17 @@ office = Office(
         queue_arn=settings.dispatch_queue_arn,
     ),
     clock=now,
-    new_id=lambda kind: f"{kind}_{int(time.time())}{secrets.token_hex(4)}",
+    new_id=new_id,
     default_from=settings.default_from_email,
     unknown_policy=settings.unknown_policy or UnknownPolicy.AUTO,
+)
+imports = ImportDesk(
+    book=ImportBook(dynamodb, settings.campaigns_table, lists),
+    depot=UploadDepot(s3, settings.contacts_bucket),
+    lists=lists,
+    queue=QueueClient(aws.sqs(), import_url=settings.import_queue_url),
+    clock=now,
+    new_id=new_id,
 )
 app = make_app(
     build_routes(
@@ -79,6 +101,7 @@ app = make_app(
             aws.sqs(), settings.email_dlq_url, default_from=settings.default_from_email
         ),
         accounts=AccountStore(dynamodb, settings.campaigns_table),
+        imports=imports,
         region=settings.aws_region,
     ),
     groups_claim=settings.roles_claim or GROUPS_CLAIM,

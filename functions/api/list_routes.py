@@ -5,14 +5,18 @@ from __future__ import annotations
 from params import MAX_PAGE, Cursor, Limit, ListId, Name
 from problems import problem
 from request import Answer, body_bytes, caller, csv_answer, json_answer
+from sendmill.contact_list import rejected_csv
+from sendmill.errors import InvalidContactList
 from sendmill.lifecycle import Office
 from sendmill.roles import Role
 from sendmill.store import ListStore
 from table import RouteTable
-from views import list_view, page_view, rejected_csv, rejected_view
+from views import list_view, page_view, rejected_view
 
 # Lambda takes 6 MB a request, a third of it lost to base64; larger files come by S3 upload.
 MAX_UPLOAD_BYTES = 4_000_000
+# What one answer carries of a file, with room for what JSON escapes.
+MAX_ANSWER_BYTES = 3_500_000
 _TAG = "contact lists"
 
 
@@ -64,7 +68,14 @@ def add_list_routes(table: RouteTable, office: Office, lists: ListStore) -> None
         tag=_TAG,
         answers={200: "text/csv"},
     )
-    def show_rejected(list_id: ListId) -> Answer:
-        """Download the rows that were rejected, with line and reason."""
-        body = rejected_csv(office.rejected_rows(list_id))
-        return csv_answer(body, filename=f"{list_id}-rejected.csv")
+    def show_rejected(list_id: ListId, cursor: Cursor = "") -> Answer:
+        """Download the rows that the newest import rejected, with line and reason.
+
+        What is longer than an answer comes in pieces: `X-Next-Cursor` is where the next begins.
+        """
+        if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
+            raise InvalidContactList(f"cursor must be one that a page gave (got {cursor[:80]!r})")
+        page = lists.rejected_page(list_id, start=int(cursor or 0), limit=MAX_ANSWER_BYTES)
+        text, following = page or (rejected_csv(office.rejected_rows(list_id)), 0)
+        filename = f"{list_id}-rejected.csv"
+        return csv_answer(text, filename=filename, cursor=str(following or ""))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from campaign_routes import add_campaign_routes
 from docs_routes import add_docs_routes
+from import_routes import add_import_routes
 from list_routes import add_list_routes
 from operator_routes import add_operator_routes
 from sendmill.dead_letters import DeadLetterQueue
+from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.store import AccountStore, CampaignStore, ListStore
 from sendmill.suppression import SuppressionList
@@ -28,12 +30,14 @@ def build_routes(
     unsubscriber: Unsubscriber,
     letters: DeadLetterQueue,
     accounts: AccountStore,
+    imports: ImportDesk,
     region: str,
 ) -> RouteTable:
     """Return the routes, bound to the domain."""
     table = RouteTable()
     add_docs_routes(table)
     add_list_routes(table, office, lists)
+    add_import_routes(table, imports)
     add_campaign_routes(table, office, campaigns)
     add_suppression_routes(table, suppressions)
     add_unsubscribe_routes(table, unsubscriber)

@@ -77,6 +77,8 @@ class ListView(Shape):
     accepted: Count
     rejected: Rejected
     fields: list[str]
+    revision: Annotated[Count, Field(description="How often its contacts were changed.")]
+    note: Annotated[str, Field(description="What should be looked at, if anything.")]
 
 
 class ImportedListView(ListView):

@@ -10,13 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sendmill.campaign import Campaign
-from sendmill.contact_list import ContactList, Rejected
+from sendmill.contact_list import ContactList, Rejected, neutral
 from sendmill.ledger import Row
 from sendmill.progress import Progress
 from sendmill.suppression import Imported, Suppression
-
-# What a spreadsheet would run as a formula (OWASP ASVS 1.2.10).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 def campaign_view(campaign: Campaign, progress: Progress) -> dict[str, Any]:
@@ -49,6 +46,8 @@ def list_view(found: ContactList) -> dict[str, Any]:
         "accepted": found.accepted,
         "rejected": {"invalid": found.invalid, "duplicate": found.duplicates},
         "fields": list(found.fields),
+        "revision": found.revision,
+        "note": found.note,
     }
 
 
@@ -75,15 +74,6 @@ def rejected_view(rows: Sequence[Rejected]) -> list[dict[str, Any]]:
 def page_view(items: Sequence[dict[str, Any]], cursor: str) -> dict[str, Any]:
     """Return a page; ``cursor`` is empty on the last one."""
     return {"items": list(items), "cursor": cursor}
-
-
-def rejected_csv(rows: Sequence[Rejected]) -> str:
-    """Return rejected rows as CSV that no spreadsheet takes for formulas."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["line", "reason"])
-    writer.writerows([row.line, _neutral(row.reason)] for row in rows)
-    return out.getvalue()
 
 
 def suppression_view(found: Suppression) -> dict[str, Any]:
@@ -114,9 +104,5 @@ def suppression_csv(rows: Sequence[Suppression]) -> str:
     writer.writerow(["email", "reason", "source", "at"])
     for row in rows:
         at = datetime.fromtimestamp(row.at, UTC).isoformat()
-        writer.writerow([_neutral(row.email), row.reason, _neutral(row.source), at])
+        writer.writerow([neutral(row.email), row.reason, neutral(row.source), at])
     return out.getvalue()
-
-
-def _neutral(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
