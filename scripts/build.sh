@@ -23,4 +23,5 @@ case "$target" in
 esac
 
 scripts/setup.sh "$environment"
+"$venv/bin/python" scripts/vendor.py
 exec "$venv/bin/python" scripts/package.py --target "$target"

@@ -8,19 +8,16 @@ Creates a user of each role and prints its password; signs in at the emulator. L
 
 from __future__ import annotations
 
-import argparse
 import sys
 import urllib.error
 import urllib.request
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "functions/api"))
 from console import Console, Sent  # type: ignore[import-not-found]  # noqa: E402
-
-from stack import Stack  # noqa: E402
 
 WEB = ROOT / "functions/api/web"
 PASSED_ON = ("Authorization", "Content-Type", "Accept", "Idempotency-Key")
@@ -76,4 +73,4 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  names of the base class

@@ -1,4 +1,4 @@
-"""Fetch the console's libraries from the npm registry, by the hashes of scripts/requirements/web.json.
+"""Fetch the console's libraries from npm by the hashes of scripts/requirements/web.json.
 
 Purpose:     make build, make console, the browser tests
 Parameters:  none

@@ -85,7 +85,7 @@ class Console:
         return {}
 
     def page(self, *, accepts: str = "", known: str = "") -> Sent:
-        """Return the page that is the console; ``known`` is the ``If-None-Match`` of the request."""
+        """Return the page that is the console; ``known`` is the request's ``If-None-Match``."""
         body = self.files["index.html"].replace(b"{version}", self.version.encode())
         connect = "".join(f" {origin}" for origin in self.connect)
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'

@@ -103,6 +103,13 @@ app = make_app(
         accounts=AccountStore(dynamodb, settings.campaigns_table),
         imports=imports,
         region=settings.aws_region,
+        environment=settings.environment,
+        sign_in=settings.sign_in,
+        upload_url=partial(
+            s3.generate_presigned_url,
+            "get_object",
+            Params={"Bucket": settings.contacts_bucket, "Key": "any"},
+        ),
     ),
     groups_claim=settings.roles_claim or GROUPS_CLAIM,
 )

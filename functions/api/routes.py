@@ -5,7 +5,10 @@ The table is the same as terraform/modules/api/routes.json; a test compares them
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from campaign_routes import add_campaign_routes
+from console_routes import add_console_routes
 from docs_routes import add_docs_routes
 from import_routes import add_import_routes
 from list_routes import add_list_routes
@@ -32,6 +35,9 @@ def build_routes(
     accounts: AccountStore,
     imports: ImportDesk,
     region: str,
+    environment: str = "",
+    sign_in: str = "",
+    upload_url: Callable[[], str] = str,
 ) -> RouteTable:
     """Return the routes, bound to the domain."""
     table = RouteTable()
@@ -42,4 +48,5 @@ def build_routes(
     add_suppression_routes(table, suppressions)
     add_unsubscribe_routes(table, unsubscriber)
     add_operator_routes(table, letters=letters, accounts=accounts, region=region)
+    add_console_routes(table, environment=environment, sign_in=sign_in, upload_url=upload_url)
     return table

@@ -12,6 +12,8 @@ KB, MB = 1_000, 1_000_000
 # here. Functions and the first-party layer have room for code that is still to be written; the
 # function budget also keeps start-up short.
 FUNCTION_BUDGET = 100 * KB
+# The API also carries the console, which is read when a browser first asks for it.
+FUNCTION_BUDGETS = {"api": 500 * KB}
 LAYER_BUDGETS = {"sendmill": 900 * KB, "dependencies": 14_500 * KB, "imaging": 10 * MB}
 # A function with all layers, unpacked (54 MB measured). Lambda's own limit is 250 MB.
 UNZIPPED_BUDGET = 70 * MB
@@ -32,7 +34,10 @@ def sizes(
 ) -> list[Size]:
     """Return the size of every artefact, from pairs of zipped and unzipped bytes."""
     return [
-        *(_size(f"functions/{name}", pair, FUNCTION_BUDGET) for name, pair in functions.items()),
+        *(
+            _size(f"functions/{name}", pair, FUNCTION_BUDGETS.get(name, FUNCTION_BUDGET))
+            for name, pair in functions.items()
+        ),
         *(_size(f"layers/{name}", pair, LAYER_BUDGETS[name]) for name, pair in layers.items()),
     ]
 

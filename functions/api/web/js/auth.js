@@ -9,6 +9,7 @@ let tokens = null;
 let renewing = null;
 
 export const signedIn = () => tokens !== null;
+export const userName = () => tokens?.name || "";
 export const home = () => new URL(".", document.baseURI).href;
 
 export async function boot() {
@@ -96,8 +97,20 @@ async function exchange(form) {
   tokens = {
     access: found.access_token,
     refresh: found.refresh_token || tokens?.refresh,
+    name: nameIn(found.id_token) || tokens?.name || "",
     until: Date.now() / 1000 + (found.expires_in || 300),
   };
+}
+
+// Only to greet by: whether a token is good is the service's to judge.
+function nameIn(token) {
+  try {
+    const bytes = Uint8Array.from(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return claims.email || claims.name || claims.preferred_username || claims["cognito:username"] || "";
+  } catch {
+    return "";
+  }
 }
 
 function withQuery(url, query) {

@@ -1,5 +1,5 @@
 // Begin: read the settings, finish a sign-in, and show the page that the address names.
-import { boot, signIn, signOut, signedIn, SignedOut } from "./auth.js";
+import { boot, signIn, signOut, signedIn, SignedOut, userName } from "./auth.js";
 import { get } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./core.js";
 import { match, useAddress } from "./router.js";
@@ -80,7 +80,7 @@ function Shell({ config, me }) {
         </nav>
         <div class="who">
           <div class="row"><span class="badge plain">${config.environment}</span><span class="quiet">${config.version}</span></div>
-          <span>${me.email || me.subject}<br /><span class="quiet">${me.role}</span></span>
+          <span>${me.email || userName() || me.subject}<br /><span class="quiet">${me.role}</span></span>
           <div class="row"><${Theme} /><button class="plain small" onClick=${signOut}>Sign out</button></div>
         </div>
       </header>

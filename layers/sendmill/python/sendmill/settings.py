@@ -37,6 +37,7 @@ class ApiSettings:
     email_dlq_url: str = ""
     roles_claim: str = ""
     import_queue_url: str = ""
+    sign_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
