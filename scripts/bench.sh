@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Sendmill beside its peers in one run, and prints the ratios.
 #
-# Usage:        scripts/bench.sh [--only billed,plain,dispatch,cost,cold,pipeline]
+# Usage:        scripts/bench.sh [--only billed,plain,dispatch,cost,cold,tasks,pipeline]
 # Environment:  BENCH        full (default, about fifteen minutes) or quick (under 90 s, no emulator)
 #               BENCH_PORT   port of the emulator of the pipeline row (default 4650)
 # Output:       tables on stdout; figures in build/bench/results.json
@@ -58,7 +58,7 @@ case "$mode" in
     ;;
 esac
 mkdir -p build/logs build/bench
-if [[ "$mode" == full && ("$*" != *--only* || "$*" == *pipeline*) ]]; then
+if [[ "$mode" == full && ("$*" != *--only* || "$*" == *pipeline* || "$*" == *tasks*) ]]; then
   prepare_celery
 fi
 exec .venv/bin/python scripts/bench/measure.py ${options[@]+"${options[@]}"} "$@"

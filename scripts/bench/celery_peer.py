@@ -4,6 +4,7 @@ Runs in a virtual environment of its own (scripts/requirements/bench.txt), two w
 
     celery -A celery_peer worker ...        the worker
     python celery_peer.py COUNT             queue so many mails, print the seconds that took
+    python celery_peer.py marks COUNT       queue tasks that do nothing, print a call's median
 
 Environment: REDIS_URL, and the AWS variables that lead to the sink.
 """
@@ -51,8 +52,33 @@ def send_mail(contact: dict[str, str]) -> None:
     )
 
 
+@app.task(name="mark")  # type: ignore[untyped-decorator]  # Celery has no types
+def mark(number: int) -> None:
+    """Do next to nothing: append a byte to the file that both sides are counted by."""
+    os.write(marks(), b".")
+
+
+@cache
+def marks() -> int:
+    """Return the file of marks, opened once for each process."""
+    return os.open(os.environ["MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def queue_marks(count: int) -> None:
+    """Queue so many of them; print the median of a call, in seconds."""
+    spent = []
+    for n in range(count):
+        begun = time.perf_counter()
+        mark.delay(n)
+        spent.append(time.perf_counter() - begun)
+    print(sorted(spent)[count // 2])
+
+
 def main() -> None:
     """Queue the mails."""
+    if sys.argv[1] == "marks":
+        queue_marks(int(sys.argv[2]))
+        return
     begun = time.monotonic()
     for n in range(int(sys.argv[1])):
         send_mail.delay(

@@ -26,6 +26,8 @@ from typing import Any
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"\r\nx-amz-target: *\w+\.(\w+)", re.IGNORECASE)
 _SET = re.compile(r"(#?\w+) = (:\w+)")
+_RATE = re.compile(r"\btat\b")
+_COUNT = re.compile(r"(#?\w+) = if_not_exists\(\1, :zero\) \+ :one")
 _ADD = re.compile(r"(#?\w+) (:\w+)")
 SECRETS = {"hash": "0123456789abcdef0123456789abcdef", "username": "u", "password": "p"}
 ACCOUNT = {
@@ -54,6 +56,7 @@ class Sink:
             "GetItem": self._get_item,
             "UpdateItem": self._update_item,
             "BatchGetItem": self._batch_get_item,
+            "SendMessage": self._send_message,
             "SendMessageBatch": self._send_message_batch,
             "GetSecretValue": self._get_secret_value,
         }
@@ -93,7 +96,7 @@ class Sink:
         values = asked.get("ExpressionAttributeValues", {})
         names = asked.get("ExpressionAttributeNames", {})
         item = self._items.setdefault(_key(asked["TableName"], asked["Key"]), dict(asked["Key"]))
-        if ":now" in values and "tat" in asked["ConditionExpression"]:
+        if ":now" in values and _RATE.search(asked["ConditionExpression"]):
             ahead = int(item.get("tat", {"N": "0"})["N"]) > int(values[":now"]["N"])
             if ahead != asked["ConditionExpression"].startswith("tat > "):
                 return 400, _dumps({"__type": "a#ConditionalCheckFailedException", "message": ""})
@@ -105,6 +108,8 @@ class Sink:
                 real = names.get(name, name)
                 total = int(item.get(real, {"N": "0"})["N"]) + int(values[value]["N"])
                 changed[real] = {"N": str(total)}
+        for name in _COUNT.findall(asked["UpdateExpression"]):
+            changed[name] = {"N": str(int(item.get(name, {"N": "0"})["N"]) + 1)}
         item |= changed
         return 200, _dumps({"Attributes": changed} if "ReturnValues" in asked else {})
 
@@ -114,6 +119,10 @@ class Sink:
             found = (self._items.get(_key(table, key)) for key in asked["Keys"])
             tables[table] = [item for item in found if item]
         return 200, _dumps({"Responses": tables, "UnprocessedKeys": {}})
+
+    def _send_message(self, _: bytes) -> Answer:
+        self.counts["messages"] += 1
+        return 200, _dumps({"MessageId": str(self.counts["messages"])})
 
     def _send_message_batch(self, body: bytes) -> Answer:
         entries = json.loads(body)["Entries"]
@@ -175,7 +184,7 @@ def _http(status: int, body: bytes) -> bytes:
 
 
 def _key(table: str, item: Item) -> tuple[str, str, str]:
-    return table, item["pk"]["S"], item["sk"]["S"]
+    return table, item["pk"]["S"], item.get("sk", {"S": ""})["S"]
 
 
 def _dumps(value: Any) -> str:
