@@ -11,10 +11,12 @@ EMULATED ?=
 EMULATOR ?= embedded
 EMULATOR_PORT ?= 4566
 ID ?=
+EMAIL ?=
+ROLE ?= admin
 ALARM ?=
 TESTS ?=
 BENCH ?= full
-export ENV EMULATED EMULATOR EMULATOR_PORT ID ALARM BENCH
+export ENV EMULATED EMULATOR EMULATOR_PORT ID EMAIL ROLE ALARM BENCH
 
 PYTHON := .venv/bin/python
 # Environments that stand on the emulator run what this machine can run.
@@ -72,7 +74,7 @@ clean: down ## Stop the emulator and remove everything that was built
 	@rm -rf build .venv .venv-emulator terraform/.data-*
 
 ## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
-.PHONY: bootstrap build plan deploy destroy output env unlock alarm-drill
+.PHONY: bootstrap build plan deploy destroy output env unlock admin alarm-drill
 bootstrap: setup ## Make state bucket, artefact bucket and pipeline roles, once an account
 	@scripts/bootstrap.sh
 
@@ -95,6 +97,9 @@ output: ## Print the outputs of an environment as JSON
 
 env: ## Print export lines with which the aws command reaches an environment
 	@scripts/terraform.sh env
+
+admin: setup ## Invite the first admin, or anybody: EMAIL=..., ROLE=viewer, editor, sender
+	@scripts/invite.sh
 
 unlock: ## Release a lock that a killed deploy left (ID=...)
 	@scripts/terraform.sh unlock

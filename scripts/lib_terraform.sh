@@ -129,7 +129,7 @@ select_environment() {
   BACKEND=(-backend-config="$env/$ENV.s3.tfbackend")
   if is_emulated; then
     SLUG="$ENV-emulated-$EMULATOR_PORT"
-    VARIABLES+=(-var-file="$env/emulated.tfvars")
+    VARIABLES+=(-var-file="$env/emulated.tfvars" -var="emulator_url=$EMULATOR_URL")
     BACKEND+=(-backend-config="$env/emulated.s3.tfbackend")
     # Also the addresses of single services, which would go before the common one.
     local name

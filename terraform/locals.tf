@@ -15,4 +15,11 @@ locals {
     region      = data.aws_region.current.name
     account_id  = data.aws_caller_identity.current.account_id
   }
+
+  # Where the console is opened, and so where a sign-in comes back to. The emulator has a second address.
+  console_urls = concat(
+    ["${module.api.url}/"],
+    [for url in compact([var.emulator_url]) : "${url}/_aws/execute-api/${module.api.id}/$default/"],
+    sort(var.console_urls),
+  )
 }

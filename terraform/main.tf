@@ -28,6 +28,12 @@ module "auth" {
   jwt_issuer   = var.jwt_issuer
   jwt_audience = var.jwt_audience
   protect_data = var.protect_data
+  programs     = var.programs
+  oidc         = var.oidc
+  emulator_url = var.emulator_url
+
+  domain_prefix = var.sign_in_domain_prefix
+  console_urls  = local.console_urls
 }
 
 module "api" {
@@ -39,8 +45,8 @@ module "api" {
   log        = var.log
   settings   = var.api
 
-  jwt_issuer   = module.auth.issuer
-  jwt_audience = module.auth.audience
+  jwt_issuer    = module.auth.issuer
+  jwt_audiences = module.auth.audiences
 
   environment_variables = {
     CAMPAIGNS_TABLE    = module.store.campaigns_table
@@ -58,6 +64,7 @@ module "api" {
     MAIL_SECRET_NAME   = module.mail.secret_name
     UNKNOWN_POLICY     = var.unknown_policy
     ROLES_CLAIM        = var.roles_claim
+    SIGN_IN            = jsonencode(module.auth.sign_in)
   }
 
   # It writes recipients for suppressions and unsubscribing, and deletes only suppressions.

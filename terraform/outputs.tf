@@ -100,6 +100,26 @@ output "user_pool_client_id" {
   value       = module.auth.user_pool_client_id
 }
 
+output "sign_in" {
+  description = "How the console signs people in: endpoints, public client and scope."
+  value       = module.auth.sign_in
+}
+
+output "token_endpoint" {
+  description = "Where programs get access tokens for their client's credentials."
+  value       = module.auth.token_endpoint
+}
+
+output "program_client_ids" {
+  description = "Client id of each program of var.programs; its secret is read from Cognito."
+  value       = module.auth.program_client_ids
+}
+
+output "console_urls" {
+  description = "Where the console is opened; a sign-in comes back to one of these."
+  value       = local.console_urls
+}
+
 output "mail_secret_name" {
   description = "Secret into which an operator puts SMTP credentials; Terraform never sees its value."
   value       = module.mail.secret_name

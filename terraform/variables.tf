@@ -265,6 +265,71 @@ variable "roles_claim" {
   }
 }
 
+variable "oidc" {
+  type = object({
+    authorization_endpoint = optional(string, "")
+    token_endpoint         = optional(string, "")
+    logout_endpoint        = optional(string, "")
+    client_id              = optional(string, "")
+    scope                  = optional(string, "openid email profile")
+  })
+  description = "How the console signs people in with the issuer of jwt_issuer: its endpoints and a public client; Cognito's are known."
+  nullable    = false
+  default     = {}
+}
+
+variable "programs" {
+  type        = map(string)
+  description = "Programs that ask the API with a client's credentials, each by a short name with its role."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for role in values(var.programs) : contains(["viewer", "editor", "sender", "admin"], role)])
+    error_message = "programs must have the role viewer, editor, sender or admin (got ${join(", ", values(var.programs))})."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.programs) : can(regex("^[a-z][a-z0-9-]{0,31}$", name))])
+    error_message = "programs must be named by lower-case letters, digits and hyphens (got ${join(", ", keys(var.programs))})."
+  }
+}
+
+variable "sign_in_domain_prefix" {
+  type        = string
+  description = "First part of the sign-in page's address, unique in the region; null takes sendmill-<environment>-<account>."
+  default     = null
+
+  validation {
+    condition     = var.sign_in_domain_prefix == null || can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.sign_in_domain_prefix))
+    error_message = "sign_in_domain_prefix must be lower-case letters, digits and hyphens (got \"${coalesce(var.sign_in_domain_prefix, "null")}\")."
+  }
+}
+
+variable "console_urls" {
+  type        = set(string)
+  description = "Further addresses of the console that sign-in may come back to, such as a domain of your own; each ends in a slash."
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for url in var.console_urls : can(regex("^(https://[^ ]+|http://localhost(:[0-9]+)?)/$", url))])
+    error_message = "console_urls must be https, or http://localhost, and end in a slash (got ${join(", ", var.console_urls)})."
+  }
+}
+
+variable "emulator_url" {
+  type        = string
+  description = "Address of the emulator, given by scripts/terraform.sh; empty on AWS."
+  nullable    = false
+  default     = ""
+
+  validation {
+    condition     = var.emulated || var.emulator_url == ""
+    error_message = "emulator_url must be empty on AWS (got \"${var.emulator_url}\")."
+  }
+}
+
 variable "api" {
   type = object({
     memory_mb       = optional(number, 512)

@@ -26,6 +26,7 @@ from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
 from sendmill.store import (
     AccountStore,
+    AnswerStore,
     CampaignStore,
     ImportBook,
     ListStore,
@@ -111,6 +112,7 @@ app = make_app(
             Params={"Bucket": settings.contacts_bucket, "Key": "any"},
         ),
     ),
+    answers=AnswerStore(dynamodb, settings.campaigns_table),
     groups_claim=settings.roles_claim or GROUPS_CLAIM,
 )
 

@@ -10,6 +10,9 @@ artefacts_dir = "../build/local"
 mail_domain        = "example.com"
 default_from_email = "noreply@example.com"
 
+# A program of each role, for the tests.
+programs = { viewer = "viewer", editor = "editor", sender = "sender", admin = "admin" }
+
 list_retention_days = 1
 log                 = { level = "DEBUG", retention_days = 1 }
 

@@ -29,7 +29,7 @@ variables {
     burst_limit     = 100
   }
   jwt_issuer            = "https://issuer.example.com"
-  jwt_audience          = "client"
+  jwt_audiences         = ["client", "program"]
   environment_variables = {}
   policies              = {}
 }
@@ -70,7 +70,7 @@ run "routes" {
   }
 
   assert {
-    condition     = aws_apigatewayv2_authorizer.this.jwt_configuration[0].issuer == "https://issuer.example.com" && aws_apigatewayv2_authorizer.this.jwt_configuration[0].audience == toset(["client"])
+    condition     = aws_apigatewayv2_authorizer.this.jwt_configuration[0].issuer == "https://issuer.example.com" && aws_apigatewayv2_authorizer.this.jwt_configuration[0].audience == toset(["client", "program"])
     error_message = "The authorizer trusts another issuer or audience than it was given."
   }
 

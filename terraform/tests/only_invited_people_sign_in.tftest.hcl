@@ -18,9 +18,20 @@ variables {
     region      = "us-east-1"
     account_id  = "111111111111"
   }
-  protect_data = true
-  jwt_issuer   = null
-  jwt_audience = null
+  protect_data  = true
+  jwt_issuer    = null
+  jwt_audience  = null
+  emulator_url  = ""
+  programs      = { reports = "viewer" }
+  domain_prefix = null
+  console_urls  = ["https://api.example.com/"]
+  oidc = {
+    authorization_endpoint = "https://issuer.example.com/authorize"
+    token_endpoint         = "https://issuer.example.com/token"
+    logout_endpoint        = ""
+    client_id              = "console"
+    scope                  = "openid"
+  }
 }
 
 run "cognito" {
@@ -45,6 +56,36 @@ run "cognito" {
     error_message = "The client has a secret, tells who exists, or sends passwords from a browser."
   }
 
+  # Scopes stand for roles, so a browser must not be able to ask for one.
+  assert {
+    condition = (
+      aws_cognito_user_pool_client.this["this"].allowed_oauth_flows == toset(["code"])
+      && aws_cognito_user_pool_client.this["this"].allowed_oauth_scopes == toset(["openid", "email", "profile"])
+      && aws_cognito_user_pool_client.this["this"].callback_urls == toset(["https://api.example.com/"])
+      && aws_cognito_user_pool_client.this["this"].logout_urls == toset(["https://api.example.com/"])
+    )
+    error_message = "The console signs in otherwise than by code, may ask for a role, or comes back elsewhere."
+  }
+
+  assert {
+    condition = (
+      aws_cognito_user_pool_client.program["reports"].generate_secret
+      && aws_cognito_user_pool_client.program["reports"].allowed_oauth_flows == toset(["client_credentials"])
+      && aws_cognito_user_pool_client.program["reports"].allowed_oauth_scopes == toset(["sendmill/viewer"])
+    )
+    error_message = "A program gets more than the scope of its role."
+  }
+
+  assert {
+    condition     = toset([for scope in aws_cognito_resource_server.this["this"].scope : scope.scope_name]) == toset(["admin", "editor", "sender", "viewer"])
+    error_message = "The scopes are not the roles."
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool_domain.this["this"].domain == "sendmill-dev-111111111111"
+    error_message = "The sign-in page is at ${aws_cognito_user_pool_domain.this["this"].domain}."
+  }
+
   assert {
     condition     = toset(keys(aws_cognito_user_group.role)) == toset(["admin", "editor", "sender", "viewer"])
     error_message = "The roles are ${join(", ", keys(aws_cognito_user_group.role))}."
@@ -60,12 +101,12 @@ run "another_issuer" {
   }
 
   assert {
-    condition     = length(aws_cognito_user_pool.this) + length(aws_cognito_user_pool_client.this) + length(aws_cognito_user_group.role) == 0
+    condition     = length(aws_cognito_user_pool.this) + length(aws_cognito_user_pool_client.this) + length(aws_cognito_user_pool_client.program) + length(aws_cognito_user_pool_domain.this) + length(aws_cognito_user_group.role) == 0
     error_message = "A user pool is made beside the issuer that was chosen."
   }
 
   assert {
-    condition     = output.issuer == "https://issuer.example.com" && output.audience == "sendmill" && output.user_pool_id == ""
+    condition     = output.issuer == "https://issuer.example.com" && output.audiences == ["sendmill"] && output.sign_in.client_id == "console" && output.user_pool_id == ""
     error_message = "The chosen issuer does not reach the API."
   }
 }

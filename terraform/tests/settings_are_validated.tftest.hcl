@@ -29,6 +29,12 @@ run "first_rules" {
     mail_secret_name     = "smtp credentials"
     jwt_issuer           = "http://issuer.example.com"
     roles_claim          = " "
+    programs             = { reports = "owner" }
+    console_urls         = ["http://console.example.com/"]
+    emulator_url         = "http://127.0.0.1:4566"
+
+    sign_in_domain_prefix = "-prefix"
+
     api                  = { memory_mb = 64 }
     import_queue         = { visibility_timeout_seconds = 43201 }
     dispatch_queue       = { visibility_timeout_seconds = 43201 }
@@ -55,6 +61,10 @@ run "first_rules" {
     var.mail_secret_name,
     var.jwt_issuer,
     var.roles_claim,
+    var.programs,
+    var.console_urls,
+    var.emulator_url,
+    var.sign_in_domain_prefix,
     var.api,
     var.import_queue,
     var.dispatch_queue,

@@ -29,7 +29,7 @@ resource "aws_apigatewayv2_authorizer" "this" {
 
   jwt_configuration {
     issuer   = var.jwt_issuer
-    audience = [var.jwt_audience]
+    audience = var.jwt_audiences
   }
 
   lifecycle {

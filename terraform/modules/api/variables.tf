@@ -52,9 +52,9 @@ variable "jwt_issuer" {
   nullable    = false
 }
 
-variable "jwt_audience" {
-  type        = string
-  description = "Audience a token must name."
+variable "jwt_audiences" {
+  type        = list(string)
+  description = "Audiences of which a token must name one."
   nullable    = false
 }
 

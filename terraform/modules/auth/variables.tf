@@ -26,3 +26,38 @@ variable "protect_data" {
   description = "Whether the user pool refuses to be deleted."
   nullable    = false
 }
+
+variable "console_urls" {
+  type        = list(string)
+  description = "Addresses of the console, to which the sign-in page may send people back."
+  nullable    = false
+}
+
+variable "domain_prefix" {
+  type        = string
+  description = "First part of the sign-in page's address; null takes the deployment's name and account."
+}
+
+variable "programs" {
+  type        = map(string)
+  description = "Role of each program that asks with a client's credentials, by a short name."
+  nullable    = false
+}
+
+variable "oidc" {
+  type = object({
+    authorization_endpoint = string
+    token_endpoint         = string
+    logout_endpoint        = string
+    client_id              = string
+    scope                  = string
+  })
+  description = "How the console signs people in with another issuer; unused with the pool."
+  nullable    = false
+}
+
+variable "emulator_url" {
+  type        = string
+  description = "Address of the emulator, which serves the sign-in pages there; empty on AWS."
+  nullable    = false
+}

@@ -4,6 +4,7 @@ No boto3 response leaves this package: it takes and returns value objects.
 """
 
 from sendmill.store.accounts import AccountStore, SharedLimiter
+from sendmill.store.answers import AnswerStore
 from sendmill.store.campaigns import CampaignStore
 from sendmill.store.imports import ImportBook
 from sendmill.store.lists import ListStore
@@ -14,6 +15,7 @@ from sendmill.store.watermarks import WatermarkStore
 
 __all__ = [
     "AccountStore",
+    "AnswerStore",
     "CampaignStore",
     "ImportBook",
     "ListStore",
