@@ -27,7 +27,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "scripts/requirements/web.json"
-STAMPS = ROOT / "build/vendor"
 PATIENCE_SECONDS = 60
 # Browsers have no bare names: `from"preact"` becomes the file beside.
 _BARE = re.compile(r"""(from\s*)(["'])preact\2""")
@@ -48,10 +47,10 @@ def main() -> int:
     return 0
 
 
-def place(package: dict[str, Any]) -> None:
+def place(package: dict[str, Any], root: Path = ROOT) -> None:
     """Write a package's files unless they lie there already; raises VendorError."""
-    stamp = STAMPS / f"{package['name']}.stamp"
-    folder = ROOT / package["into"]
+    stamp = root / "build/vendor" / f"{package['name']}.stamp"
+    folder = root / package["into"]
     wanted = json.dumps(package, sort_keys=True)
     files = [folder / name for name in package["files"].values()]
     if stamp.is_file() and stamp.read_text() == wanted and all(file.is_file() for file in files):

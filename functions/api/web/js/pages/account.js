@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { html } from "../core.js";
 import { Head, Icon, Loaded, Notice, Page, useLoad } from "../ui.js";
-import { number, percent, plain, when } from "../words.js";
+import { clock, number, percent, plain } from "../words.js";
 
 // Where SES begins to look at an account, and where campaigns here pause by themselves.
 const LIMITS = { bounce: [0.04, 0.05], complaint: [0.0008, 0.001] };
@@ -25,7 +25,7 @@ function View({ account }) {
       <div><dt>Rate</dt><dd class="value">${number(account.rate)}/s</dd><dd class="sub">of ${number(account.max_rate)}/s, with a margin</dd></div>
       <div><dt>Sent in 24 hours</dt><dd class="value">${number(account.sent_today)}</dd><dd class="sub">${unlimited ? "no daily limit" : `of ${number(account.daily_quota)}`}</dd></div>
       <div><dt>Standing</dt><dd class="value">${plain((account.enforcement || "").toLowerCase())}</dd><dd class="sub">${account.region}</dd></div>
-      <div><dt>Last asked</dt><dd class="value">${account.asked_at ? when(account.asked_at) : "not yet"}</dd></div>
+      <div><dt>Last asked</dt><dd class="value">${account.asked_at ? clock(account.asked_at) : "not yet"}</dd></div>
     </dl>
     ${!unlimited && html`<section class="card"><div class="stack tight"><label for="quota">Daily quota used</label>
       <progress id="quota" max=${account.daily_quota} value=${account.sent_today}></progress>

@@ -135,8 +135,7 @@ function Failures({ id, items, campaign, can, onDone }) {
     ${unknown && html`<${Dialog} title="Were they mailed?" onClose=${() => setUnknown(false)}>
       <p>For ${count(campaign.states.unknown || 0, "recipient")} the provider's answer was lost. Mailing them again may mail some of them twice.</p>
       <div class="stack tight">
-        <${Action} onPress=${() => resolve("accepted")}>Count them as mailed<//>
-        <${Action} onPress=${() => resolve("failed")}>Count them as failed<//>
+        <${Action} onPress=${() => resolve("fail")}>Count them as failed<//>
         <${Action} look="danger" onPress=${() => resolve("resend")}>Mail them again<//>
       </div><//>`}
   </section>`;

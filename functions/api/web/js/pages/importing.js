@@ -75,7 +75,7 @@ function Columns({ id, state, onStarted }) {
   }, [preview.data]);
   const start = async () => {
     setError(null);
-    const used = Object.fromEntries(Object.entries(mapping).filter(([, field]) => field));
+    const used = Object.fromEntries(Object.entries(mapping).map(([column, field]) => [column, field || null]));
     onStarted(await post(`contact-lists/imports/${id}/start`, { mapping: used, all_or_nothing: strict }));
   };
   const emails = mapping ? Object.values(mapping).filter((field) => field === "email").length : 0;
