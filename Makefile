@@ -28,7 +28,7 @@ help: ## Show this help
 	@echo; echo "  ENV is one of: $$(cd terraform/env && ls *.tfvars | sed 's/\.tfvars//' | grep -v emulated | paste -sd ' ' -)"
 
 ## See it work
-.PHONY: demo up down status
+.PHONY: demo up down status console
 demo: up ## Send a campaign of 500 contacts through a stack on this machine
 	@scripts/demo.sh
 
@@ -37,6 +37,9 @@ up: setup ## Start the emulator (EMULATOR_PORT, default 4566)
 
 down: ## Stop the emulator
 	@scripts/emulator.sh down
+
+console: ## Serve the console from the sources, in front of a stack that stands (make up deploy)
+	@$(PYTHON) scripts/vendor.py && $(PYTHON) scripts/console_server.py
 
 status: ## Say whether the emulator runs
 	@scripts/emulator.sh status

@@ -3,21 +3,26 @@
 Purpose:     make console: edit a file, reload the page
 Parameters:  --port N (default 4580)
 Environment: EMULATOR_PORT
-Creates a user of each role and prints its password; signs in at the emulator. Loopback only.
+Sign in with a user of the environment (make admin). Until the next deploy the pool lets a sign-in
+come back here too. Loopback only.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 import urllib.error
 import urllib.request
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "functions/api"))
 from console import Console, Sent  # type: ignore[import-not-found]  # noqa: E402
+
+from stack import Stack  # noqa: E402
 
 WEB = ROOT / "functions/api/web"
 PASSED_ON = ("Authorization", "Content-Type", "Accept", "Idempotency-Key")
@@ -74,3 +79,50 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  names of the base class
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=4580)
+    port = parser.parse_args().port
+    stack = Stack.local()
+    Handler.api_url = stack.outputs["api_url"].rstrip("/")
+    with urllib.request.urlopen(f"{Handler.api_url}/app/config.json", timeout=60) as answer:  # noqa: S310
+        Handler.settings = json.load(answer)
+    Handler.connect = (f"http://127.0.0.1:{stack.port}",)
+    let_back(stack, f"http://127.0.0.1:{port}/")
+    print(f"The console is at http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True)
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def let_back(stack: Stack, url: str) -> None:
+    """Let sign-ins come back to an address, besides those that Terraform knows."""
+    cognito = stack.client("cognito-idp")
+    who = {
+        "UserPoolId": stack.outputs["user_pool_id"],
+        "ClientId": stack.outputs["user_pool_client_id"],
+    }
+    client = cognito.describe_user_pool_client(**who)["UserPoolClient"]
+    kept = [
+        "ClientName",
+        "ExplicitAuthFlows",
+        "AllowedOAuthFlows",
+        "AllowedOAuthScopes",
+        "AllowedOAuthFlowsUserPoolClient",
+        "SupportedIdentityProviders",
+        "AccessTokenValidity",
+        "IdTokenValidity",
+        "RefreshTokenValidity",
+        "TokenValidityUnits",
+    ]
+    cognito.update_user_pool_client(
+        **who,
+        **{name: client[name] for name in kept if name in client},
+        CallbackURLs=sorted({*client.get("CallbackURLs", []), url}),
+        LogoutURLs=sorted({*client.get("LogoutURLs", []), url}),
+    )
+
+
+if __name__ == "__main__":
+    main()
