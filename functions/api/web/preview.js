@@ -5,7 +5,8 @@ addEventListener("message", (event) => {
   const frame = document.createElement("iframe");
   frame.setAttribute("sandbox", "");
   frame.title = "The mail";
-  frame.srcdoc = event.data.html;
+  // most mail programs show a mail without fonts of its own in a sans-serif
+  frame.srcdoc = `<!doctype html><style>:root{font:15px/1.5 system-ui,sans-serif}</style>${event.data.html}`;
   document.body.replaceChildren(frame);
 });
 parent.postMessage({ ready: true }, "*");

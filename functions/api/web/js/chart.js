@@ -1,5 +1,5 @@
 // Two pictures: a bar whose parts add up, and mails over time. Each says the same in words beside it.
-import { html } from "./core.js";
+import { html, useEffect, useRef, useState } from "./core.js";
 import { STATES, clock, number } from "./words.js";
 
 export function StateBar({ states, total, mini }) {
@@ -10,36 +10,47 @@ export function StateBar({ states, total, mini }) {
   </div>`;
 }
 
-const WIDTH = 720;
-const HEIGHT = 190;
+const HEIGHT = 200;
 const LEFT = 48;
 const BOTTOM = 24;
 const TOP = 12;
 
-// `points` are {at, accepted, failed}: how many by then. Drawn as mails a minute or a second between them.
+// `points` are {at, accepted, failed}: how many by then. Drawn as mails per second between them.
 export function TimePlot({ points, limit }) {
+  const box = useRef(null);
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const watch = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
   const rates = rateOf(points);
-  if (rates.length < 2) return html`<p class="quiet">The plot begins with the first mails.</p>`;
+  return html`<div ref=${box}>${rates.length < 2
+    ? html`<p class="quiet">The plot begins with the first mails.</p>`
+    : width > 0 && html`<${Curve} rates=${rates} limit=${limit} width=${width} />`}</div>`;
+}
+
+function Curve({ rates, limit, width }) {
   const [first, last] = [rates[0].at, rates.at(-1).at];
   const highest = Math.max(...rates.map((one) => one.rate), 0.1);
-  const showsLimit = limit && limit < highest * 4;
+  const showsLimit = limit > 0 && limit < highest * 4;
   const top = nice(Math.max(highest, showsLimit ? limit * 1.05 : 0));
-  const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (WIDTH - LEFT);
+  const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (width - LEFT);
   const y = (rate) => TOP + (1 - rate / top) * (HEIGHT - TOP - BOTTOM);
   const path = rates.map((one, i) => `${i ? "L" : "M"}${x(one.at).toFixed(1)} ${y(one.rate).toFixed(1)}`).join("");
   const said = `Mails per second from ${clock(first)} to ${clock(last)}, at most ${highest.toFixed(1)}`;
-  return html`<svg class="plot" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${said}>
+  return html`<svg class="plot" viewBox=${`0 0 ${width} ${HEIGHT}`} role="img" aria-label=${said}>
     ${[0, top / 2, top].map(
-      (rate) => html`<line class="grid" x1=${LEFT} x2=${WIDTH} y1=${y(rate)} y2=${y(rate)} />
+      (rate) => html`<line class="grid" x1=${LEFT} x2=${width} y1=${y(rate)} y2=${y(rate)} />
         <text x=${LEFT - 8} y=${y(rate) + 4} text-anchor="end">${rate < 10 && rate % 1 ? rate.toFixed(1) : number(Math.round(rate))}</text>`,
     )}
     <path class="area" d=${`${path}L${x(last)} ${y(0)}L${LEFT} ${y(0)}Z`} />
     <path class="curve" d=${path} />
     ${showsLimit &&
-    html`<line class="cap" x1=${LEFT} x2=${WIDTH} y1=${y(limit)} y2=${y(limit)} />
-      <text x=${WIDTH} y=${y(limit) - 5} text-anchor="end">limit ${limit.toFixed(1)}/s</text>`}
+    html`<line class="cap" x1=${LEFT} x2=${width} y1=${y(limit)} y2=${y(limit)} />
+      <text x=${width} y=${y(limit) - 5} text-anchor="end">limit ${limit.toFixed(1)}/s</text>`}
     <text x=${LEFT} y=${HEIGHT - 4}>${clock(first)}</text>
-    <text x=${WIDTH} y=${HEIGHT - 4} text-anchor="end">${clock(last)}</text>
+    <text x=${width} y=${HEIGHT - 4} text-anchor="end">${clock(last)}</text>
   </svg>`;
 }
 

@@ -55,8 +55,7 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
       <div><dt>Left of today's quota</dt><dd class="value">${estimate.quota_left === null || estimate.quota_left < 0 ? "no limit" : number(Math.floor(estimate.quota_left))}</dd></div>
     </dl>
     <section class="card flush" aria-labelledby="checks">
-      <div class="bar-top row apart"><h2 id="checks">Before it starts</h2>
-        <span role="status">${summary(errors, open)}</span>
+      <div class="bar-top row apart"><div><h2 id="checks">Before it starts</h2><span class="quiet" role="status">${summary(errors, open)}</span></div>
         <${Action} look="small" onPress=${all.reload}>Check again<//></div>
       ${sorted.length === 0 && html`<${Empty} icon="ok" title="Nothing to check">This campaign has started already.<//>`}
       <ul class="checks">${sorted.map((one) => html`<li key=${one.id} class=${one.level} data-check=${one.id}>
