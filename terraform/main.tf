@@ -1,6 +1,6 @@
 # The story, in the order a campaign travels: artefacts and ledger first, because all the others stand on
 # them; then sign-in, API, dispatch, the e-mail queue and its worker, the mail identity, what comes back from
-# it, and at the end the clock that repairs what any of them left behind.
+# it, and at the end the clock that repairs what any of them left behind. Background tasks stand beside it all.
 
 module "artefacts" {
   source = "./modules/artefacts"
@@ -324,6 +324,40 @@ module "schedule" {
   }
 }
 
+module "tasks" {
+  source = "./modules/tasks"
+
+  deployment   = local.deployment
+  package      = module.artefacts.functions["task_processor"]
+  layer_arns   = concat([module.artefacts.imaging_layer_arn], module.artefacts.layer_arns)
+  log          = var.log
+  settings     = var.task_processor
+  queues       = var.task_queues
+  periodic     = var.periodic_tasks
+  buckets      = var.task_buckets
+  files        = var.task_files
+  protect_data = var.protect_data
+  emulated     = var.emulated
+
+  environment_variables = {
+    DEFAULT_FROM_EMAIL    = var.default_from_email
+    KEYS_SECRET_NAME      = module.store.keys_secret_name
+    MAIL_SECRET_NAME      = module.mail.secret_name
+    RECIPIENTS_TABLE      = module.store.recipients_table
+    SES_CONFIGURATION_SET = module.mail.configuration_set
+
+    SENDMILL_TASK_EMAIL_SERVICE = var.task_email_service
+  }
+
+  # It reads the recipients table for suppressed addresses.
+  policies = {
+    recipients-get   = module.store.policies["recipients_get"]
+    keys-read        = module.store.policies["keys_read"]
+    mail-send        = module.mail.send_policy_json
+    mail-secret-read = module.mail.secret_read_policy_json
+  }
+}
+
 module "monitoring" {
   source = "./modules/monitoring"
 
@@ -337,10 +371,12 @@ module "monitoring" {
     email_worker = { name = module.email_worker.function_name, timeout_seconds = var.email_worker.timeout_seconds }
     feedback     = { name = module.feedback.function_name, timeout_seconds = var.feedback.timeout_seconds }
     sweep        = { name = module.schedule.function_name, timeout_seconds = var.sweep.timeout_seconds }
+
+    task_processor = { name = module.tasks.function_name, timeout_seconds = var.task_processor.timeout_seconds }
   }
 
   # Feedback is what the sweep goes by when it settles an unknown recipient, so it may wait least.
-  queues = {
+  queues = merge(module.tasks.watched_queues, {
     dispatch = {
       name             = module.dispatch_queue.name
       dead_letter_name = module.dispatch_queue.dead_letter_name
@@ -356,9 +392,9 @@ module "monitoring" {
       dead_letter_name = module.feedback.dead_letter_name
       age_seconds      = { warning = 120, critical = 600 }
     }
-  }
+  })
 
-  dead_letter_names   = { schedule = module.schedule.dead_letter_name }
+  dead_letter_names   = { schedule = module.schedule.dead_letter_name, tasks-schedule = module.tasks.schedule_dead_letter_name }
   tables              = { campaigns = module.store.campaigns_table, recipients = module.store.recipients_table }
   api_id              = module.api.id
   feedback_topic_name = module.feedback.topic_name

@@ -75,6 +75,51 @@ output "schedule_dlq_url" {
   value       = module.schedule.dead_letter_url
 }
 
+output "task_queue_url" {
+  description = "Queue an application sends its tasks to, unless it names another."
+  value       = module.tasks.queues["tasks"].url
+}
+
+output "task_dlq_url" {
+  description = "Dead-letter queue of that queue."
+  value       = module.tasks.queues["tasks"].dead_letter_url
+}
+
+output "task_queue_urls" {
+  description = "Every task queue by its name."
+  value       = { for name, queue in module.tasks.queues : name => queue.url }
+}
+
+output "task_dlq_urls" {
+  description = "Dead-letter queue of every task queue by its name."
+  value       = { for name, queue in module.tasks.queues : name => queue.dead_letter_url }
+}
+
+output "task_schedule_dlq_url" {
+  description = "Queue of ticks of periodic tasks that did not reach their queue."
+  value       = module.tasks.schedule_dead_letter_url
+}
+
+output "task_files_bucket" {
+  description = "Bucket of the tasks' files: reports, templates, exports, large arguments."
+  value       = module.tasks.files_bucket
+}
+
+output "task_receipts_table" {
+  description = "Table that says what became of each task."
+  value       = module.tasks.receipts_table
+}
+
+output "task_send_policy_json" {
+  description = "Permission to send tasks and nothing else; the application attaches it to its own role."
+  value       = module.tasks.send_policy_json
+}
+
+output "task_upload_policy_json" {
+  description = "Permission to upload files for tasks (reports, large arguments), for the application's role."
+  value       = module.tasks.upload_policy_json
+}
+
 output "campaigns_table" {
   description = "Table of campaigns, lists, chunks, counters and suppressions."
   value       = module.store.campaigns_table
@@ -149,6 +194,7 @@ output "function_names" {
     email_worker    = module.email_worker.function_name
     feedback        = module.feedback.function_name
     sweep           = module.schedule.function_name
+    task_processor  = module.tasks.function_name
   }
 }
 
@@ -162,6 +208,7 @@ output "log_group_names" {
     email_worker    = module.email_worker.log_group_name
     feedback        = module.feedback.log_group_name
     sweep           = module.schedule.log_group_name
+    task_processor  = module.tasks.log_group_name
   }
 }
 

@@ -647,6 +647,156 @@ variable "sweep" {
   }
 }
 
+# --- Background tasks ------------------------------------------------------------------------------------
+
+variable "task_queues" {
+  type = map(object({
+    visibility_timeout_seconds = optional(number, 1800)
+    retention_days             = optional(number, 14)
+    max_receive_count          = optional(number, 5)
+    dead_letter_retention_days = optional(number, 14)
+    batch_size                 = optional(number, 10)
+    batching_window_seconds    = optional(number, 5)
+    maximum_concurrency        = optional(number, 10)
+  }))
+  description = "Queues of background tasks by name; add one (mail, files, reports) where long tasks hold up short ones, with a batch_size of 1 for long ones."
+  nullable    = false
+  default     = { tasks = {} }
+
+  validation {
+    condition     = contains(keys(var.task_queues), "tasks") && alltrue([for name in keys(var.task_queues) : can(regex("^[a-z][a-z0-9-]{0,19}$", name))])
+    error_message = "task_queues must hold one called tasks, and names of up to 20 lower-case letters, digits and hyphens (got ${join(", ", keys(var.task_queues))})."
+  }
+
+  validation {
+    condition = alltrue([for queue in var.task_queues : (
+      queue.visibility_timeout_seconds >= 1 && queue.visibility_timeout_seconds <= 43200
+      && min(queue.retention_days, queue.dead_letter_retention_days) >= 1 && max(queue.retention_days, queue.dead_letter_retention_days) <= 14
+    )])
+    error_message = "task_queues: visibility_timeout_seconds must be 1 to 43200, retention_days and dead_letter_retention_days 1 to 14 (got ${jsonencode(var.task_queues)})."
+  }
+
+  validation {
+    condition     = alltrue([for queue in var.task_queues : queue.max_receive_count >= 2 && queue.max_receive_count <= 1000])
+    error_message = "task_queues: max_receive_count must be 2 to 1000, so that one crash is not a dead letter (got ${jsonencode(var.task_queues)})."
+  }
+
+  validation {
+    condition = alltrue([for queue in var.task_queues : (
+      queue.batch_size >= 1 && queue.batch_size <= 10000
+      && queue.batching_window_seconds >= 0 && queue.batching_window_seconds <= 300
+      && queue.maximum_concurrency >= 2 && queue.maximum_concurrency <= 1000
+    )])
+    error_message = "task_queues: batch_size must be 1 to 10000, batching_window_seconds 0 to 300, maximum_concurrency 2 to 1000 (got ${jsonencode(var.task_queues)})."
+  }
+}
+
+variable "task_processor" {
+  type = object({
+    memory_mb       = optional(number, 1024)
+    timeout_seconds = optional(number, 300)
+    max_attempts    = optional(number, 3)
+    backoff_seconds = optional(number, 30)
+  })
+  description = "Function that runs the tasks. backoff_seconds is the pause after a first failed attempt, doubled after each; a task may say otherwise for itself."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.task_processor.memory_mb >= 128 && var.task_processor.memory_mb <= 10240
+    error_message = "task_processor.memory_mb must be 128 to 10240 (got ${var.task_processor.memory_mb})."
+  }
+
+  validation {
+    condition     = var.task_processor.timeout_seconds >= 1 && var.task_processor.timeout_seconds <= 900
+    error_message = "task_processor.timeout_seconds must be 1 to 900 (got ${var.task_processor.timeout_seconds})."
+  }
+
+  validation {
+    condition     = var.task_processor.max_attempts >= 1 && var.task_processor.max_attempts <= 100
+    error_message = "task_processor.max_attempts must be 1 to 100 (got ${var.task_processor.max_attempts})."
+  }
+
+  validation {
+    condition     = var.task_processor.backoff_seconds >= 0 && var.task_processor.backoff_seconds <= 900
+    error_message = "task_processor.backoff_seconds must be 0 to 900 (got ${var.task_processor.backoff_seconds})."
+  }
+}
+
+variable "periodic_tasks" {
+  type = map(object({
+    task                = string
+    schedule            = string
+    timezone            = optional(string, "UTC")
+    queue               = optional(string, "tasks")
+    kwargs_json         = optional(string, "{}")
+    enabled             = optional(bool, true)
+    maximum_age_seconds = optional(number, 3600)
+  }))
+  description = "Tasks that run by the clock: name = { task, schedule as rate(...), cron(...) or at(...) }. A tick that could not be queued for maximum_age_seconds is dropped into a dead-letter queue."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, task in var.periodic_tasks : can(regex("^[0-9A-Za-z_.-]{1,64}$", name)) && can(regex("^(rate|cron|at)\\(.+\\)$", task.schedule))])
+    error_message = "periodic_tasks must be named by up to 64 letters, digits, _ . or -, with a schedule such as rate(1 hour) (got ${join(", ", [for name, task in var.periodic_tasks : "${name}: ${task.schedule}"])})."
+  }
+
+  validation {
+    condition     = alltrue([for task in var.periodic_tasks : can(keys(jsondecode(task.kwargs_json)))])
+    error_message = "periodic_tasks: kwargs_json must be a JSON object (got ${join(", ", [for task in var.periodic_tasks : task.kwargs_json])})."
+  }
+
+  validation {
+    condition     = alltrue([for task in var.periodic_tasks : contains(keys(var.task_queues), task.queue)])
+    error_message = "periodic_tasks: queue must be one of task_queues (got ${join(", ", [for task in var.periodic_tasks : task.queue])})."
+  }
+}
+
+variable "task_buckets" {
+  type        = map(set(string))
+  description = "Buckets of the application that its tasks use beside their own, by name, each with what they do there: read, write, delete."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, verbs in var.task_buckets : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", name)) && length(verbs) > 0 && length(setsubtract(verbs, ["read", "write", "delete"])) == 0])
+    error_message = "task_buckets must be names of buckets with some of read, write and delete (got ${jsonencode(var.task_buckets)})."
+  }
+}
+
+variable "task_files" {
+  type = object({
+    export_days  = optional(number, 30)
+    link_minutes = optional(number, 5)
+  })
+  description = "Days a generated report is kept, and minutes its mailed link opens it. Anybody who holds the link can; it dies with the function's own credentials too, so an hour is the most that can be promised."
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = var.task_files.export_days >= 1 && var.task_files.export_days <= 3650
+    error_message = "task_files.export_days must be 1 to 3650 (got ${var.task_files.export_days})."
+  }
+
+  validation {
+    condition     = var.task_files.link_minutes >= 1 && var.task_files.link_minutes <= 60
+    error_message = "task_files.link_minutes must be 1 to 60 (got ${var.task_files.link_minutes})."
+  }
+}
+
+variable "task_email_service" {
+  type        = string
+  description = "Through what notifications leave: ses, or smtp with the server in the secret mail_secret_name."
+  nullable    = false
+  default     = "ses"
+
+  validation {
+    condition     = contains(["ses", "smtp"], var.task_email_service)
+    error_message = "task_email_service must be ses or smtp (got \"${var.task_email_service}\")."
+  }
+}
+
 # --- Watching --------------------------------------------------------------------------------------------
 
 variable "monitoring" {

@@ -26,3 +26,14 @@ email_worker    = { timeout_seconds = 60, batching_window_seconds = 0, maximum_c
 feedback_queue  = { visibility_timeout_seconds = 60 }
 feedback        = { timeout_seconds = 10, batching_window_seconds = 0, maximum_concurrency = 2 }
 sweep           = { log_retention_days = 1 }
+task_processor  = { timeout_seconds = 60, backoff_seconds = 1 }
+task_queues     = { tasks = { visibility_timeout_seconds = 360, batching_window_seconds = 0, maximum_concurrency = 4 } }
+# Switched off: a test has it fire once.
+periodic_tasks = {
+  daily-figures = {
+    task        = "generate_report"
+    schedule    = "cron(0 3 * * ? *)"
+    kwargs_json = "{\"title\": \"Daily figures\", \"formats\": [\"csv\"], \"rows\": [{\"state\": \"alive\"}]}"
+    enabled     = false
+  }
+}

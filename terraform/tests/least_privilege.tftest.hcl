@@ -276,4 +276,23 @@ run "grants" {
     ])
     error_message = "A campaign's schedule is granted something else: ${join(", ", sort(keys(module.schedule.campaign_role_policies)))}."
   }
+
+  # Its own five stand under their names; tasks_keep_their_promises says what each allows.
+  assert {
+    condition = toset([
+      for name, policy in module.tasks.policies :
+      contains(["dead-letters-send", "files", "queues-consume", "queues-send", "receipts-write"], name) ? name : jsondecode(policy).grant if name != "runtime"
+      ]) == toset([
+      "dead-letters-send",
+      "files",
+      "keys_read",
+      "mail_secret_read",
+      "mail_send",
+      "queues-consume",
+      "queues-send",
+      "receipts-write",
+      "recipients_get",
+    ])
+    error_message = "task_processor is granted something else: ${join(", ", sort(keys(module.tasks.policies)))}."
+  }
 }

@@ -61,6 +61,31 @@ run "defaults" {
     condition     = output.function_names.email_worker == "sendmill-dev-email-worker"
     error_message = "The worker is called ${output.function_names.email_worker}."
   }
+
+  assert {
+    condition = jsonencode(var.task_queues) == jsonencode({
+      tasks = {
+        batch_size                 = 10
+        batching_window_seconds    = 5
+        dead_letter_retention_days = 14
+        max_receive_count          = 5
+        maximum_concurrency        = 10
+        retention_days             = 14
+        visibility_timeout_seconds = 1800
+      }
+    })
+    error_message = "The task queue's defaults changed: ${jsonencode(var.task_queues)}."
+  }
+
+  assert {
+    condition     = jsonencode([var.task_processor, var.task_files, var.periodic_tasks, var.task_buckets]) == "[{\"backoff_seconds\":30,\"max_attempts\":3,\"memory_mb\":1024,\"timeout_seconds\":300},{\"export_days\":30,\"link_minutes\":5},{},{}]"
+    error_message = "The task processor's defaults changed: ${jsonencode([var.task_processor, var.task_files, var.periodic_tasks, var.task_buckets])}."
+  }
+
+  assert {
+    condition     = output.function_names.task_processor == "sendmill-dev-task-processor" && output.task_files_bucket == "sendmill-dev-files-111111111111-us-east-1" && output.task_receipts_table == "sendmill-dev-tasks"
+    error_message = "The things of the tasks are called ${output.function_names.task_processor}, ${output.task_files_bucket} and ${output.task_receipts_table}."
+  }
 }
 
 run "they_reach_the_mapping" {

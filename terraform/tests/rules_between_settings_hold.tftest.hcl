@@ -90,9 +90,9 @@ run "dead_letters_must_outlive_messages" {
     emulated = false
     settings = {
       visibility_timeout_seconds = 900
-      retention_days             = 14
+      retention_days             = 13
       max_receive_count          = 3
-      dead_letter_retention_days = 14
+      dead_letter_retention_days = 13
     }
   }
   expect_failures = [aws_sqs_queue.dead_letter]

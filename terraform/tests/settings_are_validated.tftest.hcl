@@ -48,6 +48,11 @@ run "first_rules" {
     unknown_policy       = "retry"
     rate_safety_factor   = 1.1
     reputation           = { bounce = { pause = 1.5 } }
+    task_processor       = { memory_mb = 127 }
+    periodic_tasks       = { nightly = { task = "x", schedule = "every night" } }
+    task_buckets         = { uploads = ["list"] }
+    task_files           = { export_days = 0 }
+    task_email_service   = "sendmail"
   }
   expect_failures = [
     var.environment,
@@ -78,6 +83,11 @@ run "first_rules" {
     var.unknown_policy,
     var.rate_safety_factor,
     var.reputation,
+    var.task_processor,
+    var.periodic_tasks,
+    var.task_buckets,
+    var.task_email_service,
+    var.task_files,
   ]
 }
 
@@ -99,6 +109,9 @@ run "second_rules" {
     sweep                = { timeout_seconds = 9 }
     rate_safety_factor   = 0
     reputation           = { complaint = { warn = 0.0008 } }
+    task_processor       = { timeout_seconds = 901 }
+    periodic_tasks       = { nightly = { task = "x", schedule = "rate(1 day)", kwargs_json = "[]" } }
+    task_files           = { link_minutes = 61 }
   }
   expect_failures = [
     var.log,
@@ -116,6 +129,9 @@ run "second_rules" {
     var.sweep,
     var.rate_safety_factor,
     var.reputation,
+    var.task_processor,
+    var.periodic_tasks,
+    var.task_files,
   ]
 }
 
@@ -133,6 +149,8 @@ run "third_rules" {
     feedback        = { batch_size = 0 }
     sweep           = { log_retention_days = 2 }
     reputation      = { minimum_volume = 0 }
+    task_processor  = { max_attempts = 0 }
+    periodic_tasks  = { nightly = { task = "x", schedule = "rate(1 day)", queue = "none" } }
   }
   expect_failures = [
     var.api,
@@ -146,6 +164,8 @@ run "third_rules" {
     var.feedback,
     var.sweep,
     var.reputation,
+    var.task_processor,
+    var.periodic_tasks,
   ]
 }
 
@@ -157,6 +177,8 @@ run "fourth_rules" {
     email_worker    = { batching_window_seconds = -1 }
     feedback        = { batching_window_seconds = 301 }
     reputation      = { minimum_volume = 1.5 }
+    task_queues     = { mail = {} }
+    task_processor  = { backoff_seconds = 901 }
   }
   expect_failures = [
     var.import_contacts,
@@ -164,6 +186,8 @@ run "fourth_rules" {
     var.email_worker,
     var.feedback,
     var.reputation,
+    var.task_queues,
+    var.task_processor,
   ]
 }
 
@@ -175,6 +199,7 @@ run "fifth_rules" {
     email_worker    = { maximum_concurrency = 1001 }
     feedback        = { maximum_concurrency = 1 }
     reputation      = { bounce = { warn = 0 } }
+    task_queues     = { tasks = { dead_letter_retention_days = 15 } }
   }
   expect_failures = [
     var.import_contacts,
@@ -182,5 +207,22 @@ run "fifth_rules" {
     var.email_worker,
     var.feedback,
     var.reputation,
+    var.task_queues,
   ]
+}
+
+run "rules_of_many_task_queues" {
+  command = plan
+  variables {
+    task_queues = { tasks = {}, mail = { max_receive_count = 1 } }
+  }
+  expect_failures = [var.task_queues]
+}
+
+run "rules_of_their_mappings" {
+  command = plan
+  variables {
+    task_queues = { tasks = {}, mail = { maximum_concurrency = 1 } }
+  }
+  expect_failures = [var.task_queues]
 }

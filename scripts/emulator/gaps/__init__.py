@@ -20,5 +20,6 @@ def close_all() -> None:
     alarms.close_description()
     queue_metrics.close()
     schedules.close()
+    schedules.close_context()
     ses_identity.close()
     apigateway.close()

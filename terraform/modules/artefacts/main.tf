@@ -1,14 +1,14 @@
 locals {
   manifest = jsondecode(file("${var.artefacts_dir}/artefacts.json"))
 
-  # The layers every function stands on; imaging is for one function alone and joins with it.
+  # The layers every function stands on; imaging (pictures and documents) is for the task processor alone.
   shared_layers = ["sendmill", "dependencies"]
 }
 
 # A digest of the CONTENT, not of the zip: another zlib compresses the same files to other bytes, and that
 # must not deploy anything. The path stays relative, since a new file name alone would update a function.
 resource "aws_lambda_layer_version" "this" {
-  for_each = toset(local.shared_layers)
+  for_each = toset(concat(local.shared_layers, ["imaging"]))
 
   layer_name               = "${var.deployment.name_prefix}-${each.key}"
   filename                 = "${var.artefacts_dir}/${local.manifest.layers[each.key].path}"

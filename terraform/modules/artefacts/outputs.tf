@@ -12,3 +12,8 @@ output "layer_arns" {
   description = "Layer versions in the order Lambda lays them over one another: the first-party package on top."
   value       = [for name in reverse(local.shared_layers) : aws_lambda_layer_version.this[name].arn]
 }
+
+output "imaging_layer_arn" {
+  description = "Layer version for pictures and documents, to be laid under the others."
+  value       = aws_lambda_layer_version.this["imaging"].arn
+}

@@ -55,9 +55,11 @@ resource "aws_sqs_queue" "dead_letter" {
   lifecycle {
     # The clock of a dead letter starts when it was first SENT, not when it died:
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    # More than 14 days SQS keeps nothing. A queue that keeps its messages so long too loses a dead letter only
+    # if its worker stood still for days before.
     precondition {
-      condition     = var.settings.dead_letter_retention_days > var.settings.retention_days
-      error_message = "The dead letters of the ${var.name} queue must be kept longer than its messages (got ${var.settings.dead_letter_retention_days} days against ${var.settings.retention_days})."
+      condition     = var.settings.dead_letter_retention_days > var.settings.retention_days || var.settings.dead_letter_retention_days == 14
+      error_message = "The dead letters of the ${var.name} queue must be kept longer than its messages, or for 14 days (got ${var.settings.dead_letter_retention_days} days against ${var.settings.retention_days})."
     }
   }
 }

@@ -111,6 +111,22 @@ class FeedbackSettings:
     feedback_topic_arn: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSettings:
+    """Settings of the task processor beside those of :mod:`sendmill.tasks.config`."""
+
+    recipients_table: str
+    keys_secret_name: str
+    sendmill_task_bucket: str
+    sendmill_task_receipts_table: str
+    default_from_email: str
+    sendmill_task_email_service: str = ""
+    sendmill_task_link_minutes: str = ""
+    ses_configuration_set: str = ""
+    mail_secret_name: str = ""
+    aws_region: str = ""
+
+
 def load(kind: type[T], environment: Mapping[str, str] | None = None) -> T:
     """Return settings of this kind; each field is read from the variable of its name.
 

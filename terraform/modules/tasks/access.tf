@@ -1,0 +1,110 @@
+# Who may do what. One document for all queues: the policies of a role share 10,240 characters.
+
+locals {
+  queue_arns       = [for queue in module.queue : queue.arn]
+  dead_letter_arns = [for queue in module.queue : queue.dead_letter_arn]
+
+  # Buckets of the application, by what the tasks do in them; our own is read and written.
+  bucket_arns = {
+    for verb in ["read", "write", "delete"] : verb => concat(
+      verb == "delete" ? [] : [aws_s3_bucket.files.arn],
+      [for name, verbs in var.buckets : "arn:${var.deployment.partition}:s3:::${name}" if contains(verbs, verb)],
+    )
+  }
+}
+
+data "aws_iam_policy_document" "consume" {
+  statement {
+    sid = "Consume"
+    # With its authorisation on, the emulator asks for the batch by its own name; on AWS there is none.
+    actions = concat([
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+    ], var.emulated ? ["sqs:ChangeMessageVisibilityBatch"] : [])
+    resources = local.queue_arns
+  }
+}
+
+# What an application needs to have tasks run, and nothing else: it attaches this to its own role.
+data "aws_iam_policy_document" "send" {
+  statement {
+    sid       = "SendTasks"
+    actions   = concat(["sqs:SendMessage"], var.emulated ? ["sqs:SendMessageBatch"] : [])
+    resources = local.queue_arns
+  }
+}
+
+data "aws_iam_policy_document" "dead_letters_send" {
+  statement {
+    sid       = "PutAsideWithTheReason"
+    actions   = ["sqs:SendMessage"]
+    resources = local.dead_letter_arns
+  }
+}
+
+data "aws_iam_policy_document" "watch" {
+  statement {
+    sid       = "CountWhatWaits"
+    actions   = ["sqs:GetQueueAttributes"]
+    resources = concat(local.queue_arns, local.dead_letter_arns)
+  }
+}
+
+data "aws_iam_policy_document" "receipts_write" {
+  statement {
+    sid       = "ClaimAndRecordTasks"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.receipts.arn]
+  }
+}
+
+data "aws_iam_policy_document" "receipts_list" {
+  statement {
+    sid       = "ListRecentTasks"
+    actions   = ["dynamodb:Query"]
+    resources = ["${aws_dynamodb_table.receipts.arn}/index/recent"]
+  }
+}
+
+data "aws_iam_policy_document" "files" {
+  statement {
+    sid       = "ReadFiles"
+    actions   = ["s3:GetObject"]
+    resources = [for arn in local.bucket_arns["read"] : "${arn}/*"]
+  }
+
+  # Without it S3 answers 403 where there is no file, and nobody could tell that from a missing permission:
+  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+  statement {
+    sid       = "SeeThatAFileIsMissing"
+    actions   = ["s3:ListBucket"]
+    resources = local.bucket_arns["read"]
+  }
+
+  statement {
+    sid       = "WriteFiles"
+    actions   = ["s3:PutObject"]
+    resources = [for arn in local.bucket_arns["write"] : "${arn}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(local.bucket_arns["delete"]) > 0 ? ["DeleteFiles"] : []
+
+    content {
+      sid       = statement.value
+      actions   = ["s3:DeleteObject"]
+      resources = [for arn in local.bucket_arns["delete"] : "${arn}/*"]
+    }
+  }
+}
+
+# The application uploads the files of a report, and the arguments of a task that are too large for a message.
+data "aws_iam_policy_document" "upload" {
+  statement {
+    sid       = "UploadFilesOfTasks"
+    actions   = ["s3:PutObject"]
+    resources = [for folder in ["reports", "tasks", "users"] : "${aws_s3_bucket.files.arn}/${folder}/*"]
+  }
+}

@@ -1,0 +1,76 @@
+output "queues" {
+  description = "URL, ARN and dead-letter URL of each queue by its name."
+  value = {
+    for name, queue in module.queue : name => {
+      url             = queue.url
+      arn             = queue.arn
+      dead_letter_url = queue.dead_letter_url
+    }
+  }
+}
+
+output "watched_queues" {
+  description = "The queues as modules/monitoring watches them; a task that waits an hour is late."
+  value = {
+    for name, queue in module.queue : (name == local.default_queue ? name : "${local.default_queue}-${name}") => {
+      name             = queue.name
+      dead_letter_name = queue.dead_letter_name
+      age_seconds      = { warning = 900, critical = 3600 }
+    }
+  }
+}
+
+output "schedule_dead_letter_name" {
+  description = "Name of the queue of ticks that did not reach their queue."
+  value       = aws_sqs_queue.failures.name
+}
+
+output "schedule_dead_letter_url" {
+  description = "URL of the queue of ticks that did not reach their queue."
+  value       = aws_sqs_queue.failures.url
+}
+
+output "files_bucket" {
+  description = "Name of the bucket of the tasks' files."
+  value       = aws_s3_bucket.files.bucket
+}
+
+output "receipts_table" {
+  description = "Name of the table of receipts."
+  value       = aws_dynamodb_table.receipts.name
+}
+
+output "send_policy_json" {
+  description = "Permission to have tasks run, for the application's role."
+  value       = data.aws_iam_policy_document.send.json
+}
+
+output "upload_policy_json" {
+  description = "Permission to upload the files of reports and large arguments, for the application's role."
+  value       = data.aws_iam_policy_document.upload.json
+}
+
+output "watch_policy_json" {
+  description = "Permission to ask how many tasks and dead letters wait."
+  value       = data.aws_iam_policy_document.watch.json
+}
+
+output "receipts_list_policy_json" {
+  description = "Permission to list recent tasks."
+  value       = data.aws_iam_policy_document.receipts_list.json
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = module.function.name
+}
+
+output "log_group_name" {
+  description = "Log group of the function."
+  value       = module.function.log_group_name
+}
+
+output "policies" {
+  description = "Every policy of the function's role by its name; the tests hold them to least privilege."
+  value       = module.function.policies
+}
