@@ -20,6 +20,8 @@ REGION = "us-east-1"
 CAMPAIGNS = "campaigns"
 RECIPIENTS = "recipients"
 BUCKET = "contacts"
+TASKS = "tasks"
+FILES = "files"
 SIGNING_KEYS = {"k1": "a signing key of at least thirty-two characters"}
 SMTP = {"host": "127.0.0.1", "username": "u", "password": "p"}
 
@@ -77,7 +79,9 @@ def make_cloud() -> Cloud:
     dynamodb, s3, sqs = (_client(name) for name in ("dynamodb", "s3", "sqs"))
     _table(dynamodb, CAMPAIGNS, "by_kind", ("g2pk", "S"), ("g2sk", "S"), "ALL")
     _table(dynamodb, RECIPIENTS, "due", ("g1pk", "S"), ("g1sk", "N"), "KEYS_ONLY")
+    _tasks_table(dynamodb)
     s3.create_bucket(Bucket=BUCKET)
+    s3.create_bucket(Bucket=FILES)
     secrets = _client("secretsmanager")
     keys = {"hash": HASH_KEY.decode(), "kid": "k1", "keys": SIGNING_KEYS}
     secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
@@ -98,6 +102,11 @@ def make_cloud() -> Cloud:
             "MAIL_SECRET_NAME": "mail",
             "SES_CONFIGURATION_SET": "sendmill-test",
             "DEFAULT_FROM_EMAIL": "default@example.com",
+            "AWS_SQS_QUEUE_URL": sqs.create_queue(QueueName="tasks")["QueueUrl"],
+            "AWS_SQS_DLQ_URL": sqs.create_queue(QueueName="tasks-dlq")["QueueUrl"],
+            "SENDMILL_TASK_BUCKET": FILES,
+            "SENDMILL_TASK_RECEIPTS_TABLE": TASKS,
+            "USE_ASYNC_TASKS": "True",
         },
     )
 
@@ -133,6 +142,23 @@ def _table(
                 "IndexName": index,
                 "KeySchema": _schema(partition[0], sort[0]),
                 "Projection": {"ProjectionType": projection},
+            }
+        ],
+    )
+
+
+def _tasks_table(dynamodb: Any) -> None:
+    keys = ("pk", "g1pk", "g1sk")
+    dynamodb.create_table(
+        TableName=TASKS,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        KeySchema=_schema("pk", "")[:1],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "recent",
+                "KeySchema": _schema("g1pk", "g1sk"),
+                "Projection": {"ProjectionType": "ALL"},
             }
         ],
     )

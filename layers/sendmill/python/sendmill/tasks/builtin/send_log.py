@@ -1,0 +1,113 @@
+"""Remember that a mail is about to leave, so that no mail of a task leaves twice by itself.
+
+A receipt says that a task runs or has run. It cannot say whether a worker that died had already
+handed over its mail, and neither SES nor SMTP take a mail back or know a token. So a row is
+written before (``sending``) and after (``sent``, or ``free`` when it was certainly not taken). Who
+finds ``sending`` knows that nobody knows: the mail is not sent again, and the task becomes a dead
+letter that says so. A person who sends that dead letter back decides that it is to be mailed;
+until then the row stands as ``unknown``.
+
+In the receipts' table::
+
+    pk=M#{task id}   state, owner, message_id, provider_id, updated_at, expires_at
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from sendmill.store.item import CONDITION_FAILED, decode, encode, error_code, text, translated
+
+_KEEP_SECONDS = 30 * 86_400
+
+
+class Standing(StrEnum):
+    """What is known of a task's mail."""
+
+    FREE = "free"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class NoLog:
+    """Remember nothing: what runs in the process that sent it is never delivered again."""
+
+    def begin(self, task_id: str, message_id: str) -> Standing:
+        """Say that the mail may be sent."""
+        return Standing.FREE
+
+    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendLog:
+    """Keep the rows in DynamoDB; every method raises StoreUnavailable."""
+
+    client: Any
+    table: str
+    clock: Callable[[], float] = time.time
+
+    def begin(self, task_id: str, message_id: str) -> Standing:
+        """Say that the mail is about to be sent; what stands and is not FREE forbids it."""
+        found = self._put(task_id, message_id, over=Standing.FREE)
+        if found is None:
+            return Standing.FREE
+        standing = Standing(text(found, "state"))
+        if standing is Standing.UNKNOWN and text(found, "message_id") != message_id:
+            # another message: a person saw the dead letter, and sent it back
+            again = self._put(task_id, message_id, over=Standing.UNKNOWN)
+            return Standing.FREE if again is None else Standing.SENDING
+        return standing
+
+    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
+        """Say what became of the mail."""
+        with translated("recording a mail"):
+            self.client.update_item(
+                TableName=self.table,
+                Key=_key(task_id),
+                UpdateExpression="SET #state = :state, provider_id = :id, updated_at = :now",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=encode(
+                    {":state": str(standing), ":id": provider_id, ":now": int(self.clock())}
+                ),
+            )
+
+    def _put(self, task_id: str, message_id: str, *, over: Standing) -> dict[str, Any] | None:
+        """Write ``sending`` over one standing; return None when it stands, else what does."""
+        now = int(self.clock())
+        # one token a call: what our own lost answer left behind is ours
+        row = {"state": str(Standing.SENDING), "owner": uuid4().hex, "message_id": message_id}
+        new = "attribute_not_exists(pk) OR " if over is Standing.FREE else ""
+        try:
+            with translated("claiming a mail"):
+                self.client.put_item(
+                    TableName=self.table,
+                    Item={
+                        **_key(task_id),
+                        **encode({**row, "updated_at": now, "expires_at": now + _KEEP_SECONDS}),
+                    },
+                    ConditionExpression=f"{new}#state = :over",
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues=encode({":over": str(over)}),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            found = decode(dict(error.response).get("Item", {}))  # type: ignore[arg-type]
+            return None if text(found, "owner") == row["owner"] else dict(found)
+        return None
+
+
+def _key(task_id: str) -> dict[str, Any]:
+    return encode({"pk": f"M#{task_id}"})

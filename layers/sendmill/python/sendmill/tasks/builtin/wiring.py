@@ -1,0 +1,150 @@
+"""Build what the built-in tasks need, once, from the environment of the process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config as ClientConfig
+
+from sendmill import aws
+from sendmill.campaign import config_from_mapping
+from sendmill.provider import ProviderMailer, SesProvider
+from sendmill.secret import SecretStore
+from sendmill.settings import TaskSettings, load
+from sendmill.store import RecipientStore
+from sendmill.tasks.builtin.email import Notifier
+from sendmill.tasks.builtin.file_store import FileStore
+from sendmill.tasks.builtin.files import ReportWorker
+from sendmill.tasks.builtin.letters import LetterTemplates
+from sendmill.tasks.builtin.people import People
+from sendmill.tasks.builtin.reports import LinkMailer, ReportWriter
+from sendmill.tasks.builtin.send_log import SendLog
+from sendmill.tasks.builtin.texts import TEXTS
+
+# Where a function, or an application that runs its tasks itself, may bring templates along.
+_PACKAGED = Path(os.environ.get("LAMBDA_TASK_ROOT") or ".") / "templates"
+_LONGEST_TEMPLATE = 200_000
+
+_notifier: Callable[[], Notifier] | None = None
+
+
+def use_notifier(make: Callable[[], Notifier] | None) -> None:
+    """Have mails leave another way than by the environment's: an application's own, or a test's."""
+    global _notifier
+    _notifier = make
+
+
+def notifier() -> Notifier:
+    """Return what mails notifications; raises InvalidSettings naming what the environment lacks."""
+    return (_notifier or _notifier_of_the_environment)()
+
+
+@lru_cache(maxsize=1)
+def report_worker() -> ReportWorker:
+    """Return what works off guard reports."""
+    return ReportWorker(files=_files(), send=_send, now=_now)
+
+
+@lru_cache(maxsize=1)
+def report_writer() -> ReportWriter:
+    """Return what writes reports."""
+    return ReportWriter(files=_files(), send=_send, now=_now)
+
+
+@lru_cache(maxsize=1)
+def link_mailer() -> LinkMailer:
+    """Return what mails links to reports."""
+    minutes = int(_settings().sendmill_task_link_minutes or 5)
+    return LinkMailer(files=_files(), notifier=notifier(), link_seconds=60 * minutes)
+
+
+def forget() -> None:
+    """Build everything anew: for tests that change the environment."""
+    for made in (
+        _settings,
+        _files,
+        _notifier_of_the_environment,
+        report_worker,
+        report_writer,
+        link_mailer,
+    ):
+        made.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _settings() -> TaskSettings:
+    return load(TaskSettings)
+
+
+@lru_cache(maxsize=1)
+def _files() -> FileStore:
+    # links are signed with it, and KMS and newer regions take no older signature
+    client = boto3.client(
+        "s3",
+        config=ClientConfig(
+            signature_version="s3v4",
+            retries={"total_max_attempts": 4, "mode": "standard"},
+            connect_timeout=3,
+            read_timeout=20,
+        ),
+    )
+    return FileStore(client=client, bucket=_settings().sendmill_task_bucket)
+
+
+@lru_cache(maxsize=1)
+def _notifier_of_the_environment() -> Notifier:
+    settings = _settings()
+    dynamodb = aws.dynamodb()
+    secrets = SecretStore(aws.secretsmanager())
+    rows = RecipientStore(dynamodb, settings.recipients_table, "")
+    service = "smtp" if settings.sendmill_task_email_service == "smtp" else "ses"
+
+    def suppressed(key: str) -> str:
+        return rows.read([], suppression_keys=[key])[1].get(key, "")
+
+    return Notifier(
+        config=config_from_mapping(
+            {"email_service": service, "from_email": settings.default_from_email}
+        ),
+        people=People(read=_files().text),
+        templates=LetterTemplates(sources=(_from_bucket, _from_package, TEXTS.get)),
+        suppressed=suppressed,
+        mailer=ProviderMailer(
+            ses=lambda region: SesProvider(
+                aws.sesv2(region), configuration_set=settings.ses_configuration_set
+            ),
+            secrets=secrets,
+            default_secret_name=settings.mail_secret_name,
+            home=settings.aws_region,
+        ),
+        log=SendLog(client=dynamodb, table=settings.sendmill_task_receipts_table),
+        hash_key=secrets.hash_key(settings.keys_secret_name),
+    )
+
+
+def _from_bucket(name: str) -> str | None:
+    return _files().text(f"templates/{name}", limit=_LONGEST_TEMPLATE)
+
+
+def _from_package(name: str) -> str | None:
+    try:
+        return (_PACKAGED / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _send(task: str, task_id: str, payload: Mapping[str, Any]) -> object:
+    """Send a task of ours; one that was sent before under this id runs once all the same."""
+    from sendmill.tasks.client import sqs_client
+
+    return sqs_client.send_task(task, dict(payload), task_id=task_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
