@@ -14,13 +14,12 @@ ID ?=
 EMAIL ?=
 ROLE ?= admin
 ALARM ?=
+MANIFEST ?=
 TESTS ?=
 BENCH ?= full
-export ENV EMULATED EMULATOR EMULATOR_PORT ID EMAIL ROLE ALARM BENCH
+export ENV EMULATED EMULATOR EMULATOR_PORT ID EMAIL ROLE ALARM MANIFEST BENCH
 
 PYTHON := .venv/bin/python
-# Environments that stand on the emulator run what this machine can run.
-DEPLOY_TARGET = $(if $(filter local,$(ENV)),local,lambda)
 
 .PHONY: help
 help: ## Show this help
@@ -77,19 +76,25 @@ clean: down ## Stop the emulator and remove everything that was built
 	@rm -rf build .venv .venv-emulator terraform/.data-*
 
 ## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
-.PHONY: bootstrap build plan deploy destroy output env unlock admin alarm-drill
+.PHONY: bootstrap build publish releases plan deploy destroy output env unlock admin alarm-drill
 bootstrap: setup ## Make state bucket, artefact bucket and pipeline roles, once an account
 	@scripts/bootstrap.sh
 
 build: ## Build zips and layers (TARGET=lambda or local)
 	@scripts/build.sh $(TARGET)
 
+publish: ## Build, and upload what the artefact bucket does not have yet
+	@scripts/publish.sh upload
+
+releases: ## List the releases in the artefact bucket
+	@scripts/publish.sh list
+
 plan: ## Show what a deploy would change
-	@scripts/build.sh $(DEPLOY_TARGET) >&2
+	@scripts/publish.sh build
 	@scripts/terraform.sh plan
 
-deploy: ## Build, plan to a file, show it, apply that file
-	@scripts/build.sh $(DEPLOY_TARGET) >&2
+deploy: ## Build, publish, plan to a file, show it, apply that file (MANIFEST=release goes back)
+	@scripts/publish.sh upload
 	@scripts/terraform.sh deploy
 
 destroy: ## Remove an environment

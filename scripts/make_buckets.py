@@ -85,7 +85,10 @@ def make_bucket(s3: Any, bucket: str, region: str, account: str) -> bool:
             ) from error
         where = {"LocationConstraint": region}
         more = {} if region == HOME_REGION else {"CreateBucketConfiguration": where}
-        s3.create_bucket(Bucket=bucket, **more)
+        try:
+            s3.create_bucket(Bucket=bucket, **more)
+        except s3.exceptions.BucketAlreadyOwnedByYou:
+            return False  # another run of ours was a moment faster
         return True
     return False
 

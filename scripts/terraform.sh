@@ -6,6 +6,7 @@
 #              `output` prints JSON and `env` prints shell lines, and nothing else goes to stdout.
 # Environment: ENV, EMULATED, EMULATOR_PORT  see scripts/lib_environment.sh
 #              TF_PLUGIN_MIRROR              see scripts/find_provider_mirror.sh
+#              MANIFEST                      plan, deploy: the older release that scripts/publish.sh fetched
 #              ID                            unlock: id of the lock, as the error message shows it
 #              CI, AUTO_APPROVE              true or 1: deploy and destroy prod and govcloud without asking
 #              LOCK_TIMEOUT                  how long deploy waits for another's lock (default 30s)
@@ -16,6 +17,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib_terraform.sh"
 
 TERRAFORM_DIR="$REPOSITORY/terraform"
 verb="${1:-}"
+
+# Another manifest than the one that was built last.
+take_manifest() {
+  [ -n "${MANIFEST:-}" ] || return 0
+  [ -f "$BUILD/manifests/$ENV/artefacts.json" ] || die "Nothing fetched $MANIFEST: run this as \`make\`."
+  VARIABLES+=(-var "artefacts_dir=../build/manifests/$ENV")
+}
 
 deploy() {
   local status=0
@@ -93,6 +101,7 @@ case "$verb" in
     ;;
   plan)
     select_environment
+    take_manifest
     init
     # Without the lock: a plan changes nothing, and a pull request's role may not write into the bucket.
     status=0
@@ -102,6 +111,7 @@ case "$verb" in
     ;;
   deploy | destroy | output | unlock)
     select_environment
+    take_manifest
     init
     "$verb"
     ;;

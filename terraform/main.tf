@@ -8,6 +8,10 @@ module "artefacts" {
   deployment    = local.deployment
   artefacts_dir = var.artefacts_dir
   emulated      = var.emulated
+
+  bucket                           = var.artefact_bucket
+  publish_versions                 = var.publish_versions
+  code_signing_profile_version_arn = var.code_signing_profile_version_arn
 }
 
 module "store" {

@@ -226,3 +226,8 @@ output "dashboard_name" {
   description = "CloudWatch dashboard of this deployment."
   value       = module.monitoring.dashboard_name
 }
+
+output "release" {
+  description = "Name of what is deployed: `make deploy MANIFEST=<name>` comes back to it."
+  value       = module.artefacts.release
+}

@@ -83,6 +83,30 @@ variable "artefacts_dir" {
   }
 }
 
+variable "artefact_bucket" {
+  type        = string
+  description = "Bucket to which `make publish` uploads the zips, made by `make bootstrap`; null deploys them from artefacts_dir, which then must be there."
+  default     = null
+}
+
+variable "publish_versions" {
+  type        = bool
+  description = "Whether each change of a function is kept as a version; false saves seconds a function where nobody goes back."
+  nullable    = false
+  default     = true
+}
+
+variable "code_signing_profile_version_arn" {
+  type        = string
+  description = "Output of `make bootstrap` with code_signing: functions then refuse code that it did not sign; null for none."
+  default     = null
+
+  validation {
+    condition     = var.code_signing_profile_version_arn == null || (var.artefact_bucket != null && !var.emulated)
+    error_message = "Signed code needs an artefact_bucket, where it is signed, and no emulator can prove it."
+  }
+}
+
 variable "log" {
   type = object({
     level          = optional(string, "INFO")

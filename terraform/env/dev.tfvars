@@ -1,8 +1,10 @@
-# Development. Replace owner, mail_domain, default_from_email and allowed_account_ids with your own.
+# Development. Replace owner, artefact_bucket, mail_domain, default_from_email and allowed_account_ids with your own.
 environment = "dev"
 aws_region  = "us-east-1"
 partition   = "aws"
 owner       = "communications"
+
+artefact_bucket = "sendmill-dev-artefacts"
 
 mail_domain        = "dev.example.com"
 default_from_email = "noreply@dev.example.com"

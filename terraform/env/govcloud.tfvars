@@ -1,9 +1,11 @@
 # Production in AWS GovCloud (US): own account, own credentials, own partition, FIPS endpoints.
-# Replace owner, mail_domain, default_from_email and allowed_account_ids with your own.
+# Replace owner, artefact_bucket, mail_domain, default_from_email and allowed_account_ids with your own.
 environment = "govcloud"
 aws_region  = "us-gov-west-1"
 partition   = "aws-us-gov"
 owner       = "communications"
+
+artefact_bucket = "sendmill-govcloud-artefacts"
 
 use_fips_endpoints = true
 

@@ -5,7 +5,8 @@ aws_region  = "us-gov-west-1"
 partition   = "aws-us-gov"
 owner       = "you"
 
-artefacts_dir = "../build/local"
+artefacts_dir    = "../build/local"
+publish_versions = false # five seconds a function, one after the other
 
 mail_domain        = "example.com"
 default_from_email = "noreply@example.com"

@@ -126,8 +126,11 @@ run "artefacts_of_a_laptop_do_not_reach_aws" {
   command = plan
   module { source = "./modules/artefacts" }
   variables {
-    artefacts_dir = "tests/fixtures/artefacts_of_a_laptop"
-    emulated      = false
+    artefacts_dir                    = "tests/fixtures/artefacts_of_a_laptop"
+    emulated                         = false
+    bucket                           = null
+    publish_versions                 = true
+    code_signing_profile_version_arn = null
   }
   expect_failures = [aws_lambda_layer_version.this]
 }

@@ -75,9 +75,9 @@ run "aws" {
   }
 
   override_resource {
-    target          = module.function.aws_lambda_function.this
+    target          = module.function.aws_lambda_alias.live
     override_during = plan
-    values          = { arn = "arn:aws:lambda:us-east-1:111111111111:function:sweep" }
+    values          = { arn = "arn:aws:lambda:us-east-1:111111111111:function:sweep:live" }
   }
 
   assert {
@@ -124,7 +124,7 @@ run "aws" {
     condition = toset(flatten([
       for s in data.aws_iam_policy_document.jobs.statement : [for pair in setproduct(s.actions, s.resources) : join(" on ", pair)]
       ])) == toset([
-      "lambda:InvokeFunction on arn:aws:lambda:us-east-1:111111111111:function:sweep",
+      "lambda:InvokeFunction on arn:aws:lambda:us-east-1:111111111111:function:sweep:live",
       "sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:failures",
     ])
     error_message = "The role of sweep's schedule may do something else: ${jsonencode(data.aws_iam_policy_document.jobs.statement)}"
@@ -143,7 +143,7 @@ run "aws" {
       && aws_scheduler_schedule.sweep.state == "ENABLED"
       && aws_scheduler_schedule.sweep.flexible_time_window[0].mode == "OFF"
       && aws_scheduler_schedule.sweep.group_name == "sendmill-dev-jobs"
-      && aws_scheduler_schedule.sweep.target[0].arn == "arn:aws:lambda:us-east-1:111111111111:function:sweep"
+      && aws_scheduler_schedule.sweep.target[0].arn == "arn:aws:lambda:us-east-1:111111111111:function:sweep:live"
       && aws_scheduler_schedule.sweep.target[0].role_arn == "arn:aws:iam::111111111111:role/jobs"
     )
     error_message = "sweep is not woken every minute: ${jsonencode(aws_scheduler_schedule.sweep)}"
@@ -212,9 +212,9 @@ run "aws_us_gov" {
   }
 
   override_resource {
-    target          = module.function.aws_lambda_function.this
+    target          = module.function.aws_lambda_alias.live
     override_during = plan
-    values          = { arn = "arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep" }
+    values          = { arn = "arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep:live" }
   }
 
   assert {
@@ -261,7 +261,7 @@ run "aws_us_gov" {
     condition = toset(flatten([
       for s in data.aws_iam_policy_document.jobs.statement : [for pair in setproduct(s.actions, s.resources) : join(" on ", pair)]
       ])) == toset([
-      "lambda:InvokeFunction on arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep",
+      "lambda:InvokeFunction on arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep:live",
       "sqs:SendMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:failures",
     ])
     error_message = "The role of sweep's schedule may do something else: ${jsonencode(data.aws_iam_policy_document.jobs.statement)}"
@@ -280,7 +280,7 @@ run "aws_us_gov" {
       && aws_scheduler_schedule.sweep.state == "ENABLED"
       && aws_scheduler_schedule.sweep.flexible_time_window[0].mode == "OFF"
       && aws_scheduler_schedule.sweep.group_name == "sendmill-dev-jobs"
-      && aws_scheduler_schedule.sweep.target[0].arn == "arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep"
+      && aws_scheduler_schedule.sweep.target[0].arn == "arn:aws-us-gov:lambda:us-gov-west-1:333333333333:function:sweep:live"
       && aws_scheduler_schedule.sweep.target[0].role_arn == "arn:aws-us-gov:iam::333333333333:role/jobs"
     )
     error_message = "sweep is not woken every minute: ${jsonencode(aws_scheduler_schedule.sweep)}"

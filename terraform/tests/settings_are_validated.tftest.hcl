@@ -226,3 +226,9 @@ run "rules_of_their_mappings" {
   }
   expect_failures = [var.task_queues]
 }
+
+run "signed_code_needs_a_bucket_and_no_emulator" {
+  command = plan
+  variables { code_signing_profile_version_arn = "arn:aws:signer:us-east-1:111111111111:/signing-profiles/p/v" }
+  expect_failures = [var.code_signing_profile_version_arn]
+}

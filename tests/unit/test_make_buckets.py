@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import boto3
-import make_buckets
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+
+import make_buckets
 
 MOTO_ACCOUNT = "123456789012"
 VALUES = """\

@@ -108,6 +108,7 @@ resource "aws_lambda_permission" "api" {
   statement_id  = "HttpApiInvokes"
   action        = "lambda:InvokeFunction"
   function_name = module.function.name
+  qualifier     = module.function.alias
   principal     = "apigateway.${var.deployment.dns_suffix}"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }

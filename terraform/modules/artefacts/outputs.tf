@@ -1,11 +1,16 @@
 output "functions" {
-  description = "Zip (path, digest) of each function, by its name in the build."
+  description = "Code of each function by its name in the build: where the zip is, its digest, and how it is published."
   value = {
-    for name, function in local.manifest.functions : name => {
-      filename = "${var.artefacts_dir}/${function.path}"
-      digest   = function.digest
-    }
+    for name in keys(local.manifest.functions) : name => merge(local.files["functions/${name}"], {
+      code_signing_config_arn = one([for config in aws_lambda_code_signing_config.this : config.arn])
+      publish                 = var.publish_versions
+    })
   }
+}
+
+output "release" {
+  description = "Name of what stands: the start of the digest over all digests (scripts/publish.py names the manifest so)."
+  value       = substr(sha256(jsonencode({ for path, file in local.files : path => file.digest })), 0, 12)
 }
 
 output "layer_arns" {

@@ -22,3 +22,19 @@ variable "emulated" {
   description = "True on an emulator, which also takes artefacts built for the interpreter of a laptop."
   nullable    = false
 }
+
+variable "bucket" {
+  type        = string
+  description = "Bucket to which the zips were published; null takes them from artefacts_dir."
+}
+
+variable "publish_versions" {
+  type        = bool
+  description = "Whether a change of a function becomes a version."
+  nullable    = false
+}
+
+variable "code_signing_profile_version_arn" {
+  type        = string
+  description = "Signing profile whose signature every function must carry; null for none."
+}

@@ -12,10 +12,19 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   function_name    = local.function_name
   role             = aws_iam_role.this.arn
-  filename         = var.package.filename
-  source_code_hash = var.package.digest
   handler          = "handler.handler"
   layers           = var.layer_arns
+  source_code_hash = var.package.digest
+
+  # One of the two: a zip on this machine, or an object whose name is the digest.
+  filename  = var.package.filename
+  s3_bucket = var.package.bucket
+  s3_key    = var.package.key
+
+  code_signing_config_arn = var.package.code_signing_config_arn
+
+  # Every change of code or settings becomes a version of its own, which never changes again.
+  publish = var.package.publish
 
   # The newest Python that this provider version accepts. The layers are built for both of these.
   runtime       = "python3.13"
@@ -42,4 +51,13 @@ resource "aws_lambda_function" "this" {
 
   # Whoever may call the function (a mapping, the API) depends on it, and so finds it able to do its work.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.runtime, aws_iam_role_policy.granted]
+}
+
+# Whoever wakes the function wakes this name, so that one pointer says which version works. Without published
+# versions (a laptop) it points at what was deployed last.
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  description      = "What works now"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
 }

@@ -4,13 +4,18 @@ output "name" {
 }
 
 output "arn" {
-  description = "ARN of the function, for what invokes it."
-  value       = aws_lambda_function.this.arn
+  description = "ARN of the alias `live`, for what invokes the function."
+  value       = aws_lambda_alias.live.arn
+}
+
+output "alias" {
+  description = "Name of the alias, for permissions and settings that belong to it."
+  value       = aws_lambda_alias.live.name
 }
 
 output "invoke_arn" {
-  description = "Address by which API Gateway invokes the function."
-  value       = aws_lambda_function.this.invoke_arn
+  description = "Address by which API Gateway invokes the alias."
+  value       = aws_lambda_alias.live.invoke_arn
 }
 
 output "log_group_name" {

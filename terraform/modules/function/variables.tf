@@ -19,10 +19,14 @@ variable "name" {
 
 variable "package" {
   type = object({
-    filename = string
-    digest   = string
+    digest                  = string
+    filename                = optional(string)
+    bucket                  = optional(string)
+    key                     = optional(string)
+    code_signing_config_arn = optional(string)
+    publish                 = optional(bool, true)
   })
-  description = "Zip of the function and the digest of its content."
+  description = "Code of the function, from modules/artefacts: a zip here or an object in S3, and the digest of its content."
   nullable    = false
 }
 

@@ -27,6 +27,7 @@ module "function" {
 # what failed into the same queue.
 resource "aws_lambda_function_event_invoke_config" "sweep" {
   function_name                = module.function.name
+  qualifier                    = module.function.alias
   maximum_event_age_in_seconds = local.patience_seconds
   maximum_retry_attempts       = 0
 
