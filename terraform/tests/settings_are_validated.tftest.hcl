@@ -35,24 +35,24 @@ run "first_rules" {
 
     sign_in_domain_prefix = "-prefix"
 
-    api                  = { memory_mb = 64 }
-    import_queue         = { visibility_timeout_seconds = 43201 }
-    dispatch_queue       = { visibility_timeout_seconds = 43201 }
-    import_contacts      = { memory_mb = 10241 }
-    dispatch             = { memory_mb = 10241 }
-    email_queue          = { visibility_timeout_seconds = 0 }
-    email_worker         = { memory_mb = 127 }
-    feedback_queue       = { visibility_timeout_seconds = 0 }
-    feedback             = { memory_mb = 10241 }
-    sweep                = { memory_mb = 127 }
-    unknown_policy       = "retry"
-    rate_safety_factor   = 1.1
-    reputation           = { bounce = { pause = 1.5 } }
-    task_processor       = { memory_mb = 127 }
-    periodic_tasks       = { nightly = { task = "x", schedule = "every night" } }
-    task_buckets         = { uploads = ["list"] }
-    task_files           = { export_days = 0 }
-    task_email_service   = "sendmail"
+    api                = { memory_mb = 64 }
+    import_queue       = { visibility_timeout_seconds = 43201 }
+    dispatch_queue     = { visibility_timeout_seconds = 43201 }
+    import_contacts    = { memory_mb = 10241 }
+    dispatch           = { memory_mb = 10241 }
+    email_queue        = { visibility_timeout_seconds = 0 }
+    email_worker       = { memory_mb = 127 }
+    feedback_queue     = { visibility_timeout_seconds = 0 }
+    feedback           = { memory_mb = 10241 }
+    sweep              = { memory_mb = 127 }
+    unknown_policy     = "retry"
+    rate_safety_factor = 1.1
+    reputation         = { bounce = { pause = 1.5 } }
+    task_processor     = { memory_mb = 127 }
+    periodic_tasks     = { nightly = { task = "x", schedule = "every night" } }
+    task_buckets       = { uploads = ["list"] }
+    task_files         = { export_days = 0 }
+    task_email_service = "sendmail"
   }
   expect_failures = [
     var.environment,
