@@ -1,6 +1,13 @@
-# The story, in the order a campaign travels: artefacts and ledger first, because all the others stand on
+# The story, in the order a campaign travels: keys, artefacts and ledger first, because all the others stand on
 # them; then sign-in, API, dispatch, the e-mail queue and its worker, the mail identity, what comes back from
 # it, and at the end the clock that repairs what any of them left behind. Background tasks stand beside it all.
+
+module "keys" {
+  source = "./modules/keys"
+
+  deployment = local.place
+  enabled    = var.customer_managed_keys
+}
 
 module "artefacts" {
   source = "./modules/artefacts"
@@ -38,6 +45,7 @@ module "auth" {
 
   domain_prefix = var.sign_in_domain_prefix
   console_urls  = local.console_urls
+  web_acl_arn   = var.sign_in_web_acl_arn
 }
 
 module "api" {

@@ -175,6 +175,11 @@ output "mail_dkim_tokens" {
   value       = module.mail.dkim_tokens
 }
 
+output "mail_dns_records" {
+  description = "DNS records that the mail domain needs (DKIM, MAIL FROM, SPF, DMARC); not made here, since public zones seldom live in this account."
+  value       = module.mail.dns_records
+}
+
 output "keys_secret_name" {
   description = "Secret with the keys that sign unsubscribe links and name recipients; made once, never in the state."
   value       = module.store.keys_secret_name

@@ -51,7 +51,7 @@ variable "allowed_account_ids" {
 
 variable "use_fips_endpoints" {
   type        = bool
-  description = "Whether Terraform itself talks to the FIPS endpoints; GovCloud wants it, the emulator has none."
+  description = "Whether Terraform and the functions talk to the FIPS endpoints of the services that have one; GovCloud wants it, the emulator has none."
   nullable    = false
   default     = false
 }
@@ -127,7 +127,34 @@ variable "log" {
   }
 }
 
+variable "vpc" {
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  description = "Network the functions stand in; null leaves them in Lambda's own, which is right unless a rule or a private SMTP server asks for it. Needs a way to AWS: docs/security.md lists the endpoints."
+  default     = null
+
+  validation {
+    condition     = var.vpc == null || try(length(var.vpc.subnet_ids) >= 2 && length(var.vpc.security_group_ids) >= 1, false)
+    error_message = "vpc needs subnets in 2 zones at least, and a security group (got ${jsonencode(var.vpc)})."
+  }
+}
+
+variable "sign_in_web_acl_arn" {
+  type        = string
+  description = "Regional web ACL of AWS WAF before the sign-in of our own user pool; null for none. An HTTP API cannot have one: docs/security.md says what stands before it."
+  default     = null
+}
+
 # --- Data ------------------------------------------------------------------------------------------------
+
+variable "customer_managed_keys" {
+  type        = bool
+  description = "Whether tables, lists, secrets, queues and logs are encrypted with KMS keys of the account, about 3 dollars a month and 0.03 for 10,000 calls; false leaves it to keys of AWS, which nobody can look at or take away."
+  nullable    = false
+  default     = true
+}
 
 variable "protect_data" {
   type        = bool

@@ -9,9 +9,10 @@ artefact_bucket = "sendmill-dev-artefacts"
 mail_domain        = "dev.example.com"
 default_from_email = "noreply@dev.example.com"
 
-protect_data         = false
-list_retention_days  = 30
-secret_recovery_days = 7
+protect_data          = false
+customer_managed_keys = false
+list_retention_days   = 30
+secret_recovery_days  = 7
 
 log          = { level = "DEBUG", retention_days = 30 }
 api          = { rate_limit = 10, burst_limit = 20 }

@@ -14,8 +14,9 @@ default_from_email = "noreply@example.com"
 # A program of each role, for the tests.
 programs = { viewer = "viewer", editor = "editor", sender = "sender", admin = "admin" }
 
-list_retention_days = 1
-log                 = { level = "DEBUG", retention_days = 1 }
+list_retention_days   = 1
+customer_managed_keys = false
+log                   = { level = "DEBUG", retention_days = 1 }
 
 # Short times, so that what a crash left behind comes back within a test.
 import_queue    = { visibility_timeout_seconds = 180 }

@@ -1,4 +1,5 @@
-# The very same root plans in GovCloud, and stands there with everything it names.
+# The very same root plans in GovCloud, and stands there with everything it names. tests/infra/test_govcloud.py reads
+# this plan whole: with all that a variable can switch on.
 
 provider "aws" {
   region                      = "us-gov-west-1"
@@ -10,8 +11,11 @@ provider "aws" {
 }
 
 variables {
-  aws_region = "us-gov-west-1"
-  partition  = "aws-us-gov"
+  aws_region          = "us-gov-west-1"
+  partition           = "aws-us-gov"
+  use_fips_endpoints  = true
+  sign_in_web_acl_arn = "arn:aws-us-gov:wafv2:us-gov-west-1:333333333333:regional/webacl/sign-in/1"
+  vpc                 = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] }
 }
 
 override_data {
@@ -22,14 +26,17 @@ override_data {
 override_resource {
   target          = module.auth.aws_cognito_user_pool.this
   override_during = plan
-  values          = { id = "us-gov-west-1_pool" }
+  values = {
+    id  = "us-gov-west-1_pool"
+    arn = "arn:aws-us-gov:cognito-idp:us-gov-west-1:333333333333:userpool/us-gov-west-1_pool"
+  }
 }
 
 run "root" {
   command = plan
 
   assert {
-    condition = local.deployment == {
+    condition = local.place == {
       name_prefix = "sendmill-dev"
       environment = "dev"
       partition   = "aws-us-gov"
@@ -37,7 +44,7 @@ run "root" {
       region      = "us-gov-west-1"
       account_id  = "333333333333"
     }
-    error_message = "The modules are told of another place: ${jsonencode(local.deployment)}."
+    error_message = "The modules are told of another place: ${jsonencode(local.place)}."
   }
 
   assert {

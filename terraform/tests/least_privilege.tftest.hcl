@@ -57,6 +57,7 @@ override_module {
     configuration_set_arn    = "arn:aws:ses:us-east-1:111111111111:configuration-set/set"
     secret_name              = "smtp"
     dkim_tokens              = []
+    dns_records              = []
     send_policy_json         = "{\"grant\": \"mail_send\"}"
     account_read_policy_json = "{\"grant\": \"account_read\"}"
     secret_read_policy_json  = "{\"grant\": \"mail_secret_read\"}"

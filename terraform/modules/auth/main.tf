@@ -96,6 +96,15 @@ resource "aws_cognito_user_pool_client" "this" {
   }
 }
 
+# Against guessing of passwords, beyond what Cognito does by itself. The ACL is the organisation's: its rules are
+# seldom one application's own.
+resource "aws_wafv2_web_acl_association" "this" {
+  for_each = var.web_acl_arn == null ? {} : local.pools
+
+  resource_arn = aws_cognito_user_pool.this["this"].arn
+  web_acl_arn  = var.web_acl_arn
+}
+
 resource "aws_cognito_user_group" "role" {
   for_each = { for role, description in local.roles : role => description if var.jwt_issuer == null }
 

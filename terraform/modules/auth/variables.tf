@@ -61,3 +61,9 @@ variable "emulator_url" {
   description = "Address of the emulator, which serves the sign-in pages there; empty on AWS."
   nullable    = false
 }
+
+variable "web_acl_arn" {
+  type        = string
+  description = "Web ACL before the sign-in of the pool; null for none."
+  default     = null
+}

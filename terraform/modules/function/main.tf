@@ -1,5 +1,11 @@
 locals {
+  # Of the services the functions call, those to be called at FIPS endpoints; without any the setting is left out.
+  fips = {
+    for name, value in { FIPS_ENDPOINTS = join(",", try(var.deployment.functions.fips_endpoints, [])) } : name => value if value != ""
+  }
+
   function_name = "${var.deployment.name_prefix}-${replace(var.name, "_", "-")}"
+  in_vpc        = length(try(var.deployment.functions.subnet_ids, [])) > 0
 }
 
 # Made here and first: a function that runs before its log group exists makes one itself, which then never
@@ -7,9 +13,14 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.log.retention_days
+  kms_key_id        = lookup(var.deployment.keys, "logs", null)
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_115:the queue's maximum_concurrency bounds it; a reservation would take from the account what nobody uses
+  #checkov:skip=CKV_AWS_116:queues have dead-letter queues, and the one function invoked asynchronously an on-failure queue
+  #checkov:skip=CKV_AWS_173:the settings are names of tables and queues; what is secret is read from Secrets Manager
+  #checkov:skip=CKV_AWS_272:the zips are built from hashed locks and keyed by digest; signing needs a profile of the account
   function_name    = local.function_name
   role             = aws_iam_role.this.arn
   handler          = "handler.handler"
@@ -39,7 +50,16 @@ resource "aws_lambda_function" "this" {
       LOG_LEVEL                    = var.log.level
       POWERTOOLS_SERVICE_NAME      = var.name
       POWERTOOLS_METRICS_NAMESPACE = "Sendmill"
-    })
+    }, local.fips)
+  }
+
+  dynamic "vpc_config" {
+    for_each = local.in_vpc ? [var.deployment.functions] : []
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   tracing_config {
@@ -50,7 +70,7 @@ resource "aws_lambda_function" "this" {
   # https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-lambda.html
 
   # Whoever may call the function (a mapping, the API) depends on it, and so finds it able to do its work.
-  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.runtime, aws_iam_role_policy.granted]
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.runtime, aws_iam_role_policy.granted, aws_iam_role_policy.network]
 }
 
 # Whoever wakes the function wakes this name, so that one pointer says which version works. Without published

@@ -18,7 +18,7 @@ resource "aws_sesv2_email_identity" "this" {
 # SES falls back to its own domain, so this breaks nothing.
 resource "aws_sesv2_email_identity_mail_from_attributes" "this" {
   # ministack 1.5.33 answers PutEmailIdentityMailFromAttributes with "unknown operation".
-  for_each = var.emulated ? {} : { this = "bounce.${var.domain}" }
+  for_each = var.emulated ? {} : { this = local.mail_from }
 
   email_identity         = aws_sesv2_email_identity.this.email_identity
   mail_from_domain       = each.value
@@ -43,7 +43,9 @@ resource "aws_sesv2_configuration_set" "this" {
 
 # The container only. An operator puts the value in, and Terraform never sees it.
 resource "aws_secretsmanager_secret" "smtp" {
+  #checkov:skip=CKV2_AWS_57:the SMTP server gives the credentials, and an operator puts them in
   name                    = var.secret_name
   description             = "SMTP credentials of Sendmill, put in by an operator"
   recovery_window_in_days = var.secret_recovery_days
+  kms_key_id              = lookup(var.deployment.keys, "data", null)
 }

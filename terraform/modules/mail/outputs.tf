@@ -15,7 +15,12 @@ output "secret_name" {
 
 output "dkim_tokens" {
   description = "Tokens for the three DKIM records of the domain."
-  value       = flatten(aws_sesv2_email_identity.this.dkim_signing_attributes[*].tokens)
+  value       = local.dkim_tokens
+}
+
+output "dns_records" {
+  description = "Records for the owners of the zone: DKIM, the envelope sender with its SPF, and a DMARC policy to begin with."
+  value       = local.dns_records
 }
 
 output "send_policy_json" {

@@ -23,7 +23,8 @@ resource "aws_sqs_queue" "this" {
   visibility_timeout_seconds = var.settings.visibility_timeout_seconds
   message_retention_seconds  = var.settings.retention_days * 86400
   receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = contains(keys(var.deployment.keys), "queues") ? null : true
+  kms_master_key_id          = lookup(var.deployment.keys, "queues", null)
   policy                     = local.policies["queue"]
 
   redrive_policy = jsonencode({
@@ -44,7 +45,8 @@ resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_name
   message_retention_seconds = var.settings.dead_letter_retention_days * 86400
   receive_wait_time_seconds = 1 # every server is asked, and a person who looks does not wait for 20 s
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = contains(keys(var.deployment.keys), "queues") ? null : true
+  kms_master_key_id         = lookup(var.deployment.keys, "queues", null)
   policy                    = local.policies["dead_letter"]
 
   redrive_allow_policy = jsonencode({

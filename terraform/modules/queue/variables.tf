@@ -6,6 +6,7 @@ variable "deployment" {
     dns_suffix  = string
     region      = string
     account_id  = string
+    keys        = optional(map(string), {})
   })
   description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
   nullable    = false

@@ -43,6 +43,7 @@ resource "aws_scheduler_schedule_group" "jobs" {
 }
 
 resource "aws_scheduler_schedule" "sweep" {
+  #checkov:skip=CKV_AWS_297:the schedule carries no input, so there is nothing to encrypt
   name                = "sweep"
   description         = "Repairs what was left behind, once a minute"
   group_name          = aws_scheduler_schedule_group.jobs.name
@@ -73,7 +74,8 @@ resource "aws_scheduler_schedule" "sweep" {
 resource "aws_sqs_queue" "failures" {
   name                      = local.failures_name
   message_retention_seconds = 14 * 86400
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = contains(keys(var.deployment.keys), "queues") ? null : true
+  kms_master_key_id         = lookup(var.deployment.keys, "queues", null)
   policy                    = one([for document in data.aws_iam_policy_document.failures : document.json])
 }
 

@@ -2,9 +2,11 @@
 # drawn here and handed over in a write-only argument: they never stand in the state, in a plan or in an output.
 
 resource "aws_secretsmanager_secret" "keys" {
+  #checkov:skip=CKV2_AWS_57:a rotated key would break links already mailed; keys are added, not replaced
   name                    = "${var.deployment.name_prefix}/keys"
   description             = "Keys of Sendmill by key id: {\"hash\": \"<key>\", \"kid\": \"<current>\", \"keys\": {\"<kid>\": \"<key>\"}}"
   recovery_window_in_days = var.secret_recovery_days
+  kms_key_id              = lookup(var.deployment.keys, "data", null)
 }
 
 # The length takes the way through a resource, so that it is unknown until the first apply: Terraform then

@@ -45,7 +45,8 @@ resource "aws_dynamodb_table" "campaigns" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = lookup(var.deployment.keys, "data", null)
   }
 }
 
@@ -94,6 +95,7 @@ resource "aws_dynamodb_table" "recipients" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = lookup(var.deployment.keys, "data", null)
   }
 }

@@ -6,6 +6,12 @@ variable "deployment" {
     dns_suffix  = string
     region      = string
     account_id  = string
+    keys        = optional(map(string), {})
+    functions = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+      fips_endpoints     = list(string)
+    }))
   })
   description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
   nullable    = false

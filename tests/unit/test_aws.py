@@ -1,0 +1,45 @@
+"""Clients go where the environment says: FIPS endpoints for the services listed, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from sendmill import aws
+
+
+@pytest.fixture
+def govcloud(offline_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-gov-west-1")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+
+
+@pytest.mark.usefixtures("govcloud")
+def test_only_what_is_listed_is_called_at_its_fips_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FIPS_ENDPOINTS", "dynamodb,s3,secretsmanager,sesv2,sqs")
+    made = {
+        client.meta.service_model.service_name: client.meta.endpoint_url
+        for client in (
+            aws.dynamodb(),
+            aws.s3(),
+            aws.secretsmanager(),
+            aws.ses_account(""),
+            aws.sqs(),
+            aws.scheduler(),
+        )
+    }
+    assert made == {
+        "dynamodb": "https://dynamodb-fips.us-gov-west-1.amazonaws.com",
+        "s3": "https://s3-fips.us-gov-west-1.amazonaws.com",
+        "secretsmanager": "https://secretsmanager-fips.us-gov-west-1.amazonaws.com",
+        "sesv2": "https://email-fips.us-gov-west-1.amazonaws.com",
+        "sqs": "https://sqs.us-gov-west-1.amazonaws.com",  # the plain name is the FIPS one there
+        "scheduler": "https://scheduler.us-gov-west-1.amazonaws.com",
+    }
+
+
+@pytest.mark.usefixtures("govcloud")
+def test_without_a_list_nothing_is() -> None:
+    assert aws.dynamodb().meta.endpoint_url == "https://dynamodb.us-gov-west-1.amazonaws.com"
