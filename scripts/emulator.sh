@@ -6,6 +6,7 @@
 #               EMULATOR_PORT       where AWS answers (default 4566)
 #               EMULATOR_SES_PORT   where SES and the mailbox answer (default EMULATOR_PORT + 1)
 #               EMULATOR_AUTH       1: enforce IAM and queue policies (default 0; embedded only)
+#               EMULATOR_RECORD     1: keep what each function asks of AWS in calls*.jsonl (default 0)
 #               EMULATOR_LOG_LEVEL  DEBUG, INFO (default), WARNING or ERROR
 #               EMULATOR_PYTHON     interpreter to run it on (default: that of .venv-emulator,
 #                                   which `up` makes when it is missing)
@@ -31,16 +32,17 @@ require_port() {
 }
 
 embedded() {
-  local python="${EMULATOR_PYTHON:-.venv-emulator/bin/python}" auth=()
+  local python="${EMULATOR_PYTHON:-.venv-emulator/bin/python}" options=()
   if [[ -z "${EMULATOR_PYTHON:-}" && "$command" == up ]]; then
     scripts/setup.sh emulator
   fi
   if ! [[ -x "$python" ]] && [[ "$command" != up ]]; then
     python="$(scripts/find_python.sh)" # the environment is gone; what it started may still run
   fi
-  [[ "${EMULATOR_AUTH:-0}" != 1 ]] || auth=(--auth)
+  [[ "${EMULATOR_AUTH:-0}" != 1 ]] || options+=(--auth)
+  [[ "${EMULATOR_RECORD:-0}" != 1 ]] || options+=(--record-calls)
   exec "$python" scripts/emulator/supervisor.py "$command" --build build --port "$port" \
-    --ses-port "$ses_port" --log-level "${EMULATOR_LOG_LEVEL:-INFO}" ${auth[@]+"${auth[@]}"}
+    --ses-port "$ses_port" --log-level "${EMULATOR_LOG_LEVEL:-INFO}" ${options[@]+"${options[@]}"}
 }
 
 # LocalStack's own SES does the sending there; docker-compose.yml says what differs.

@@ -24,6 +24,7 @@ locks=(
   scripts/requirements/emulator
   scripts/requirements/dev
   scripts/requirements/bench
+  scripts/requirements/security
 )
 
 for lock in "${locks[@]}"; do

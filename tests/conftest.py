@@ -99,6 +99,7 @@ def emulator_port() -> Iterator[int]:
         yield int(standing)
         return
     port = free_port()
+    os.environ["EMULATOR_RECORD"] = "1"  # what the functions ask of AWS, for test_privileges
     run("scripts/emulator.sh", "up", port=port)
     yield port
     run("scripts/emulator.sh", "down", port=port)

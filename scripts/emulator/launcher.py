@@ -1,16 +1,21 @@
 """Run the emulator: ministack in this process, with the gaps closed that Sendmill meets.
 
-Settings are ministack's own environment variables (GATEWAY_PORT, BIND_HOST, AUTH, ...); the
-supervisor sets them. It refuses any version but the pinned one, since it replaces private names.
+Settings are ministack's own environment variables (GATEWAY_PORT, BIND_HOST, AUTH, ...) and
+RECORD_CALLS, a file that is to hold what each function asks of AWS (see calls.py); the supervisor
+sets them. It refuses any version but the pinned one, since it replaces private names.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
+
+from calls import Recorder
 
 PINNED = "1.5.33"
 
@@ -30,6 +35,9 @@ def main() -> None:
     check_version()
     app: Any = import_module("ministack.app")
     import_module("gaps").close_all()
+    # functions inherit the environment, and this is none of theirs
+    if file := os.environ.pop("RECORD_CALLS", ""):
+        import_module("gaps.callers").close(Recorder(Path(file)))
     logging.getLogger("ministack").info("gaps closed, starting")
     app.main()
 

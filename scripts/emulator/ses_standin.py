@@ -15,6 +15,7 @@ import logging
 import signal
 from pathlib import Path
 
+from calls import Recorder
 from standin.mailbox import Mailbox
 from standin.publisher import Publisher
 from standin.server import Server
@@ -34,6 +35,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--enforce-iam", action="store_true", help="let the emulator authorise each send"
     )
+    parser.add_argument("--record", type=Path, help="file for what each function asks of it")
     return parser.parse_args()
 
 
@@ -50,7 +52,8 @@ async def run(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    server = await serve(Server(state).handle, host=HOST, port=arguments.port)
+    recorder = Recorder(arguments.record) if arguments.record else None
+    server = await serve(Server(state, recorder).handle, host=HOST, port=arguments.port)
     print(f"SES stand-in ready on http://{HOST}:{arguments.port}/_standin/", flush=True)
     await stop.wait()
     server.close()

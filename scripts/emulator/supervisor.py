@@ -1,6 +1,7 @@
 """Start, stop and show the emulator and the SES stand-in beside it (see scripts/emulator.sh).
 
     python supervisor.py up|down|status|logs --build DIR --port N --ses-port N [--auth]
+        [--record-calls]
 
 Both run in sessions of their own, detached, with an environment made from nothing: functions
 inherit the emulator's whole environment, and no setting of the person's may reach them. What runs
@@ -42,6 +43,7 @@ class Setup:
     port: int
     ses_port: int
     auth: bool = False
+    record_calls: bool = False
     log_level: str = "INFO"
 
     @property
@@ -78,6 +80,7 @@ class Setup:
             "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
             "DOCKER_HOST": f"unix://{absent}",
             "AUTH": str(self.auth).lower(),
+            **({"RECORD_CALLS": str(self.folder / "calls.jsonl")} if self.record_calls else {}),
             "LOG_LEVEL": self.log_level,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_SESV2": self.ses_url,
@@ -192,6 +195,7 @@ def _commands(setup: Setup) -> dict[str, list[str]]:
             *("ses_standin.py", "--port", str(setup.ses_port)),
             *("--upstream", setup.url, "--mailbox", str(setup.folder / "mailbox")),
             *(("--enforce-iam",) if setup.auth else ()),
+            *(("--record", str(setup.folder / "calls-ses.jsonl")) if setup.record_calls else ()),
         ],
     }
 
@@ -263,6 +267,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ses-port", type=int, required=True)
     parser.add_argument("--auth", action="store_true")
+    parser.add_argument("--record-calls", action="store_true", help="see calls.py")
     parser.add_argument("--log-level", default="INFO")
     arguments = parser.parse_args()
     setup = Setup(
@@ -270,6 +275,7 @@ def main() -> None:
         port=arguments.port,
         ses_port=arguments.ses_port,
         auth=arguments.auth,
+        record_calls=arguments.record_calls,
         log_level=arguments.log_level.upper(),
     )
     commands[arguments.command](setup)

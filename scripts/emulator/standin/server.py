@@ -8,6 +8,7 @@ import logging
 import re
 import uuid
 
+from calls import Recorder
 from standin import suppression
 from standin.control import Control
 from standin.errors import BadRequest, NotFound, ServiceFailure, SesError
@@ -26,14 +27,17 @@ SUPPRESSED_PATH = re.compile(rf"{PREFIX}/suppression/addresses/(.+)")
 class Server:
     """Answer requests; all state is in `state`."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, recorder: Recorder | None = None) -> None:
         self._state = state
+        self._recorder = recorder
         self._control = Control(state)
         self._sending = Sending(state)
 
     async def handle(self, request: Request, connection: Connection) -> Response | None:
         """Answer one request. None: the connection was closed without an answer, on purpose."""
         try:
+            if self._recorder:
+                self._recorder.note(request.method, request.target, request.headers, request.body)
             if request.path.startswith("/_standin"):
                 return self._control.handle(request)
             if request.path == f"{PREFIX}/outbound-emails" and request.method == "POST":
