@@ -17,6 +17,7 @@ receipt lets one worker run it. Tasks of your own go into task_handlers.py.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import task_handlers
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 configure(modules=("sendmill.tasks.builtin", task_handlers.__name__))
 # The lines of the package become ours: JSON, and without addresses.
-copy_config_to_registered_loggers(logger, include={"sendmill.tasks"})
+logging.getLogger("sendmill")
+copy_config_to_registered_loggers(logger, include={"sendmill"})
 
 
 @listen
@@ -45,7 +47,7 @@ def count(event: TaskEvent) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer which messages of the batch are to be seen again (ReportBatchItemFailures)."""
     answer = lambda_handler(event, context)
-    logger.info(
-        "batch_handled", messages=len(event["Records"]), kept=len(answer["batchItemFailures"])
-    )
+    messages, kept = len(event["Records"]), len(answer["batchItemFailures"])
+    logger.info("batch_handled", messages=messages, kept=kept)
+    metrics.add_metric(name="Task_messages", unit="Count", value=messages)
     return answer

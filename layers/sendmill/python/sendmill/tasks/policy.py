@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,13 @@ def steps(*seconds: float) -> Backoff:
     return lambda attempt: float(seconds[min(max(1, attempt), len(seconds)) - 1])
 
 
+def _deployed(name: str, default: int) -> int:
+    value = os.environ.get(f"SENDMILL_TASK_{name}", "")
+    if value and not value.isdecimal():
+        raise TaskConfigError(f"SENDMILL_TASK_{name} must be a number (got {value!r})")
+    return int(value) if value else default
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Hold how one task is tried.
@@ -54,13 +62,14 @@ class Policy:
     ``timeout`` is in seconds: a worker that has less left does not start the task. ``idempotency``
     names what one run is: the task's id, the answer of a function of its arguments, or nothing
     (``None``: every delivery runs). ``sync_fallback`` lets the sender run it when SQS is away.
-    ``version`` is written into every message; ``upgrade`` turns the arguments of an older one into
-    today's.
+    What a deployment tries by default stands in ``SENDMILL_TASK_MAX_ATTEMPTS`` and
+    ``SENDMILL_TASK_BACKOFF_SECONDS``. ``version`` is written into every message; ``upgrade`` turns
+    the arguments of an older one into today's.
     """
 
     queue: str = ""
-    max_attempts: int = 3
-    backoff: Backoff = field(default_factory=exponential)
+    max_attempts: int = field(default_factory=lambda: _deployed("MAX_ATTEMPTS", 3))
+    backoff: Backoff = field(default_factory=lambda: exponential(_deployed("BACKOFF_SECONDS", 30)))
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     permanent: tuple[type[BaseException], ...] = ()
     timeout: float | None = None

@@ -1,8 +1,10 @@
 """Keep receipts in a DynamoDB table: one item a key, one conditional update a step.
 
-The table: partition key ``pk`` (string), time to live on ``expires_at``. Attributes: ``state``
-(``held``, ``free``, ``completed``), ``owner``, ``lease_until``, ``attempts``, ``task``, ``error``,
-``updated_at``; times are seconds since 1970. A role needs ``dynamodb:UpdateItem`` and no more.
+The table: partition key ``pk`` (string), time to live on ``expires_at``, and an index ``recent``
+(``g1pk``, ``g1sk``) that :mod:`.recent` reads. Attributes: ``state`` (``held``, ``free``,
+``completed``), ``owner``, ``lease_until``, ``attempts``, ``task``, ``error``, ``started_at``,
+``finished_at``, ``updated_at``, ``dead`` (the attempts of one that became a dead letter); times are
+seconds since 1970. A role needs ``dynamodb:UpdateItem`` and no more.
 
 Receipts outlive the longest way of a message: source queue, dead-letter queue and a redrive. The
 claim compares times itself and never waits for DynamoDB to delete what has expired.
@@ -17,6 +19,7 @@ from typing import Any
 from sendmill.errors import StoreUnavailable
 from sendmill.tasks.clients import client
 from sendmill.tasks.receipts import Claim
+from sendmill.tasks.receipts.recent import partition_of, shard_of, sort_key_of
 
 _LONGEST_ERROR = 300
 
@@ -48,7 +51,9 @@ class DynamoReceipts:
             key,
             "SET #state = :held, #owner = :owner, lease_until = :until, task = :task, "
             "updated_at = :now, expires_at = :expires, "
-            "attempts = if_not_exists(attempts, :zero) + :one",
+            "started_at = if_not_exists(started_at, :now), "
+            "g1pk = if_not_exists(g1pk, :day), g1sk = if_not_exists(g1sk, :moment), "
+            "attempts = if_not_exists(attempts, :zero) + :one REMOVE dead, finished_at",
             "attribute_not_exists(pk) OR #state = :free OR expires_at < :now OR "
             "(#state = :held AND (lease_until < :now OR #owner = :owner))",
             {
@@ -58,7 +63,9 @@ class DynamoReceipts:
                 ":until": now + lease_seconds,
                 ":task": task,
                 ":now": now,
-                ":expires": now + self._keep_seconds,
+                ":expires": int(now) + self._keep_seconds,
+                ":day": partition_of(now, shard_of(key)),
+                ":moment": sort_key_of(now, key),
                 ":zero": 0,
                 ":one": 1,
             },
@@ -73,8 +80,9 @@ class DynamoReceipts:
         return self._finish(
             key,
             owner,
-            "SET #state = :to, updated_at = :now, expires_at = :expires REMOVE lease_until, #error",
-            {":to": "completed", ":now": now, ":expires": now + self._keep_seconds},
+            "SET #state = :to, updated_at = :now, finished_at = :now, expires_at = :expires "
+            "REMOVE lease_until, #error",
+            {":to": "completed", ":now": now, ":expires": int(now) + self._keep_seconds},
         )
 
     def release(self, key: str, *, owner: str, error: str = "", final: bool = False) -> bool:
@@ -82,7 +90,8 @@ class DynamoReceipts:
         said = {":to": "free", ":now": self._clock(), ":error": error[:_LONGEST_ERROR]}
         change = "SET #state = :to, updated_at = :now, #error = :error"
         if final:
-            change += ", attempts = :zero"
+            # counted anew when the dead letter is sent back; `dead` keeps what was counted
+            change += ", dead = attempts, attempts = :zero, finished_at = :now"
             said[":zero"] = 0
         return self._finish(key, owner, f"{change} REMOVE lease_until", said)
 
