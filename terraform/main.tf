@@ -94,7 +94,7 @@ module "api" {
     lists-read        = module.store.policies["lists_read"]
     lists-write       = module.store.policies["lists_write"]
     lists-delete      = module.store.policies["lists_delete"]
-    lists-erase       = module.store.policies["lists_erase"]
+    contacts-erase    = module.store.policies["contacts_erase"]
     uploads-read      = module.store.policies["uploads_read"]
     uploads-write     = module.store.policies["uploads_write"]
     uploads-delete    = module.store.policies["uploads_delete"]

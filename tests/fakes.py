@@ -195,6 +195,19 @@ class MemoryCampaigns:
         )
         return True
 
+    def pin_list(self, campaign_id: str, contacts: ContactList) -> None:
+        """Let a campaign read this revision of its list."""
+        with self.lock:
+            self.campaigns[campaign_id] = replace(
+                self.campaigns[campaign_id],
+                list_revision=contacts.revision,
+                rows=contacts.rows,
+                expected=contacts.accepted,
+                invalid=contacts.invalid,
+                duplicates=contacts.duplicates,
+                chunks=contacts.parts,
+            )
+
     def activate(self, campaign_id: str) -> None:
         """Let the sweep look after a campaign."""
         self.active_ids.add(campaign_id)
@@ -461,7 +474,7 @@ class MemoryLists:
         """Keep a part."""
         self.parts[list_id, part] = list(rows)
 
-    def read_part(self, list_id: str, part: int) -> Sequence[Accepted]:
+    def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
         """Return a part."""
         return self.parts.get((list_id, part), [])
 

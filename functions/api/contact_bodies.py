@@ -41,3 +41,36 @@ class AnnounceBody(StartBody):
     filename: Annotated[str | None, Field(max_length=200)] = None
     size: Annotated[int, Field(ge=1, le=500_000_000, description="Its bytes, exactly.")]
     list_id: Annotated[_Id | None, Field(description="Add the contacts to this list.")] = None
+
+
+class RenameBody(Body):
+    """What a list is called."""
+
+    name: _Name
+
+
+class ContactBody(Body):
+    """A new contact; fields are what templates may use."""
+
+    email: Annotated[str, Field(max_length=320, examples=["ada@example.com"])]
+    fields: Annotated[
+        dict[_FieldName, str | None] | None,
+        Field(max_length=100, examples=[{"first_name": "Ada"}]),
+    ] = None
+
+
+class ContactChange(Body):
+    """What changes of a contact: its address, or single fields; null removes a field."""
+
+    email: Annotated[str | None, Field(max_length=320)] = None
+    fields: Annotated[dict[_FieldName, str | None] | None, Field(max_length=100)] = None
+
+
+class EraseBody(Body):
+    """A person, by address, said twice by whoever erases."""
+
+    email: Annotated[str, Field(max_length=320)]
+    confirm: Annotated[str, Field(max_length=320, description="The same address.")]
+    cursor: Annotated[
+        str, Field(max_length=4000, description="Where an erasure goes on that was not complete.")
+    ] = ""

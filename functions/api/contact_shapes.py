@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shapes import Count, Rejected, Seconds, Shape
+from shapes import Count, Next, Rejected, Seconds, Shape
 
 
 class UploadTicket(Shape):
@@ -60,3 +60,28 @@ class ImportPreview(Shape):
     delimiter: str
     encoding: str
     suggested_mapping: dict[str, str]
+
+
+class ContactView(Shape):
+    """A contact of a list."""
+
+    contact_id: str
+    line: int
+    email: str
+    fields: dict[str, str]
+
+
+class ContactPage(Shape):
+    """A page of contacts; a search may answer with few or none and go on at the cursor."""
+
+    items: list[ContactView]
+    cursor: Next
+
+
+class Erasure(Shape):
+    """What an erasure found; it is complete when there is no cursor."""
+
+    lists: Annotated[Count, Field(description="Lists the person was in.")]
+    recipients: Annotated[Count, Field(description="Campaigns the person was a recipient of.")]
+    complete: bool
+    cursor: Next

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sendmill.contact_book import Entry
 from sendmill.contact_file import Sample, suggested_mapping
+from sendmill.erasure import Erased
 from sendmill.importing import Import, Ticket
 
 
@@ -58,4 +60,24 @@ def preview_view(sample: Sample) -> dict[str, Any]:
         "delimiter": sample.delimiter,
         "encoding": sample.encoding,
         "suggested_mapping": suggested_mapping(sample),
+    }
+
+
+def contact_view(entry: Entry) -> dict[str, Any]:
+    """Return a contact of a list."""
+    return {
+        "contact_id": entry.id,
+        "line": entry.line,
+        "email": entry.contact.email,
+        "fields": dict(entry.contact.fields),
+    }
+
+
+def erasure_view(found: Erased) -> dict[str, Any]:
+    """Return what an erasure found."""
+    return {
+        "lists": found.lists,
+        "recipients": found.recipients,
+        "complete": not found.cursor,
+        "cursor": found.cursor,
     }

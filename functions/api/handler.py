@@ -16,7 +16,9 @@ from headers import secured
 from routes import build_routes
 from sendmill import aws
 from sendmill.campaign import UnknownPolicy
+from sendmill.contact_book import ContactBook
 from sendmill.dead_letters import DeadLetterQueue
+from sendmill.erasure import Eraser
 from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
@@ -28,6 +30,7 @@ from sendmill.store import (
     AccountStore,
     AnswerStore,
     CampaignStore,
+    ContactArchive,
     ImportBook,
     ListStore,
     RecipientStore,
@@ -85,6 +88,16 @@ imports = ImportDesk(
     clock=now,
     new_id=new_id,
 )
+book = ContactBook(lists=lists, campaigns=campaigns, new_token=lambda: secrets.token_hex(8))
+eraser = Eraser(
+    book=book,
+    archive=ContactArchive(s3, settings.contacts_bucket),
+    ledger=rows,
+    campaigns=campaigns,
+    suppressions=shelf,
+    hash_key=hash_key,
+    clock=now,
+)
 app = make_app(
     build_routes(
         office,
@@ -103,6 +116,8 @@ app = make_app(
         ),
         accounts=AccountStore(dynamodb, settings.campaigns_table),
         imports=imports,
+        book=book,
+        eraser=eraser,
         region=settings.aws_region,
         environment=settings.environment,
         sign_in=settings.sign_in,

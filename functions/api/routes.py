@@ -9,11 +9,14 @@ from collections.abc import Callable
 
 from campaign_routes import add_campaign_routes
 from console_routes import add_console_routes
+from contact_routes import add_contact_routes
 from docs_routes import add_docs_routes
 from import_routes import add_import_routes
 from list_routes import add_list_routes
 from operator_routes import add_operator_routes
+from sendmill.contact_book import ContactBook
 from sendmill.dead_letters import DeadLetterQueue
+from sendmill.erasure import Eraser
 from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.store import AccountStore, CampaignStore, ListStore
@@ -34,6 +37,8 @@ def build_routes(
     letters: DeadLetterQueue,
     accounts: AccountStore,
     imports: ImportDesk,
+    book: ContactBook,
+    eraser: Eraser,
     region: str,
     environment: str = "",
     sign_in: str = "",
@@ -44,6 +49,7 @@ def build_routes(
     add_docs_routes(table)
     add_list_routes(table, office, lists)
     add_import_routes(table, imports)
+    add_contact_routes(table, book, eraser)
     add_campaign_routes(table, office, campaigns)
     add_suppression_routes(table, suppressions)
     add_unsubscribe_routes(table, unsubscriber)

@@ -81,7 +81,9 @@ def chunk() -> Callable[[], object]:
     ]
 
     class Lists:
-        def read_part(self, list_id: str, part_number: int) -> Sequence[Accepted]:
+        def read_part(
+            self, list_id: str, part_number: int, revision: int = 0
+        ) -> Sequence[Accepted]:
             return part
 
     dynamodb = aws.hot_dynamodb()

@@ -39,7 +39,7 @@ override_module {
       lists_read        = "{\"grant\": \"lists_read\"}"
       lists_write       = "{\"grant\": \"lists_write\"}"
       lists_delete      = "{\"grant\": \"lists_delete\"}"
-      lists_erase       = "{\"grant\": \"lists_erase\"}"
+      contacts_erase    = "{\"grant\": \"contacts_erase\"}"
       uploads_read      = "{\"grant\": \"uploads_read\"}"
       uploads_write     = "{\"grant\": \"uploads_write\"}"
       uploads_delete    = "{\"grant\": \"uploads_delete\"}"
@@ -160,13 +160,13 @@ run "grants" {
       "campaigns_list",
       "campaigns_query",
       "campaigns_write",
+      "contacts_erase",
       "contacts_find",
       "dispatch_send",
       "email_redrive",
       "import_send",
       "keys_read",
       "lists_delete",
-      "lists_erase",
       "lists_read",
       "lists_write",
       "recipients_delete",

@@ -122,13 +122,14 @@ run "store" {
       lists_delete = toset([
         "s3:DeleteObject on arn:aws-us-gov:s3:::contacts/lists/*",
       ])
-      lists_erase = toset([
+      contacts_erase = toset([
         "s3:DeleteObjectVersion on arn:aws-us-gov:s3:::contacts/lists/*",
+        "s3:DeleteObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
         "s3:GetObjectVersion on arn:aws-us-gov:s3:::contacts/lists/*",
+        "s3:GetObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
       ])
       uploads_read = toset([
         "s3:GetObject on arn:aws-us-gov:s3:::contacts/uploads/*",
-        "s3:GetObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
       ])
       uploads_write = toset([
         "s3:PutObject on arn:aws-us-gov:s3:::contacts/uploads/*",

@@ -34,8 +34,10 @@ def lists(cloud: Cloud) -> ListStore:
 
 @pytest.fixture
 def running(cloud: Cloud, lists: ListStore) -> Import:
+    etag = cloud.s3.put_object(Bucket=BUCKET, Key="uploads/import_1/file", Body=DATA)["ETag"]
     found = Import(
         id="import_1",
+        etag=etag,
         list_id="list_1",
         name="Members",
         filename="members.csv",
@@ -48,7 +50,6 @@ def running(cloud: Cloud, lists: ListStore) -> Import:
         cursor=Cursor(),
     )
     ImportBook(cloud.dynamodb, CAMPAIGNS, lists).add(found)
-    cloud.s3.put_object(Bucket=BUCKET, Key="uploads/import_1/file", Body=DATA)
     return found
 
 
@@ -86,9 +87,9 @@ def test_a_run_near_its_end_leaves_a_message_for_the_next(
     importer: ModuleType, event: MakeEvent, cloud: Cloud, running: Import, lists: ListStore
 ) -> None:
     data = b"email,name\n" + b"".join(b"u%d@example.com,U\n" % n for n in range(501))
-    cloud.s3.put_object(Bucket=BUCKET, Key="uploads/import_1/file", Body=data)
+    etag = cloud.s3.put_object(Bucket=BUCKET, Key="uploads/import_1/file", Body=data)["ETag"]
     book = ImportBook(cloud.dynamodb, CAMPAIGNS, lists)
-    book.add(Import(**{**_values(running), "size": len(data)}))
+    book.add(Import(**{**_values(running), "size": len(data), "etag": etag}))
     importer.handler(messages(event, {"import_id": "import_1"}), Context(seconds=20))
     assert cloud.received("IMPORT") == [{"import_id": "import_1"}]
     assert lists.get("list_1") is None
@@ -130,7 +131,7 @@ def test_an_upload_that_is_gone_fails_the_import_with_words(
     assert over is not None
     assert (over.status, over.reason) == (
         ImportStatus.FAILED,
-        "the upload was deleted: import it again",
+        "the upload was changed or deleted: import it again",
     )
 
 

@@ -69,7 +69,7 @@ class DoneBeforePuts(Dispatcher):
     """Mark a chunk as done, and then put its rows."""
 
     def _chunk(self, campaign: Campaign, chunk: int) -> dict[str, int]:
-        contacts = self.lists.read_part(campaign.list_id, chunk)
+        contacts = self.lists.read_part(campaign.list_id, chunk, campaign.list_revision)
         people = {recipient_id(self.hash_key, campaign.id, one.contact.email) for one in contacts}
         self.book.finish_chunk(
             campaign.id, chunk, rows=len(people), duplicates=len(contacts) - len(people)

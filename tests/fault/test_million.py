@@ -35,7 +35,7 @@ class LongList:
     def __init__(self, lacking: int = 0) -> None:
         self.lacking = lacking
 
-    def read_part(self, list_id: str, part: int) -> Sequence[Accepted]:
+    def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
         """Return the contacts of one part; line 2 of the file is the first."""
         return [self._accepted(part * CHUNK_SIZE + n + 2) for n in range(CHUNK_SIZE)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -412,3 +413,32 @@ def test_a_campaign_keeps_the_content_it_was_created_with() -> None:
     world.office.import_list(FILE, name="Members")
     found = world.office.create_campaign(request(subject=CONTENT.subject, body=CONTENT.body))
     assert found.content == CONTENT
+
+
+def test_a_draft_takes_the_list_as_it_is_when_it_is_started_or_scheduled() -> None:
+    for act in ("start", "schedule"):
+        world = World()
+        found = world.office.import_list(FILE, name="Members")
+        campaign = world.office.create_campaign(request(found.id))
+        world.lists.add(replace(found, revision=2, parts=3, accepted=1001, rows=1003))
+        if act == "start":
+            world.office.start(campaign.id)
+        else:
+            world.office.schedule(campaign.id, start_at=NOW + 600, max_late_seconds=600)
+        pinned = world.office.campaign(campaign.id)
+        assert (pinned.list_revision, pinned.chunks, pinned.expected) == (2, 3, 1001)
+        if act == "start":
+            assert world.jobs()[-1].last == 3
+            world.lists.add(replace(found, revision=3, parts=4))
+            world.office.start(campaign.id)  # asked twice: it keeps what it started with
+            assert world.office.campaign(campaign.id).list_revision == 2
+
+
+def test_a_draft_whose_list_was_deleted_cannot_start() -> None:
+    world = World()
+    found = world.office.import_list(FILE, name="Members")
+    campaign = world.office.create_campaign(request(found.id))
+    del world.lists.found[found.id]
+    with pytest.raises(NotFound, match="contact list"):
+        world.office.start(campaign.id)
+    assert world.office.campaign(campaign.id).status is Status.DRAFT

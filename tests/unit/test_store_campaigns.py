@@ -12,6 +12,7 @@ from cloud import CAMPAIGNS, RECIPIENTS, Cloud
 
 from fakes import CONTENT, NOW, Clock, make_campaign, make_row
 from sendmill.campaign import Config, Service, Status
+from sendmill.contact_list import ContactList
 from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
 from sendmill.ledger import claim
 from sendmill.store import CampaignStore, RecipientStore
@@ -300,3 +301,26 @@ def test_a_campaign_that_begins_to_do_something_is_looked_after(
     store.add(make_campaign(status=Status.COMPLETE))
     assert store.set_status("spring", status, expected={Status.COMPLETE})
     assert list(store.active()) == ["spring"]
+
+
+def test_a_list_is_pinned_only_while_a_campaign_is_not_started(cloud: Cloud) -> None:
+    store = CampaignStore(cloud.dynamodb, CAMPAIGNS)
+    contacts = ContactList(
+        id="list_1",
+        name="x",
+        created_at=1,
+        rows=9,
+        accepted=7,
+        invalid=1,
+        duplicates=1,
+        parts=4,
+        revision=3,
+    )
+    for status in (Status.DRAFT, Status.RUNNING):
+        store.add(make_campaign(str(status), status=status, list_id="list_1", chunks=2))
+        store.pin_list(str(status), contacts)
+    draft, running = store.get("draft"), store.get("running")
+    assert draft is not None
+    assert running is not None
+    assert (draft.list_revision, draft.chunks, draft.expected, draft.rows) == (3, 4, 7, 9)
+    assert (running.list_revision, running.chunks, running.expected) == (0, 2, 0)

@@ -22,8 +22,8 @@ locals {
     lists_read     = [["lists"], ["GetObject"]]
     lists_write    = [["lists"], ["PutObject"]]
     lists_delete   = [["lists"], ["DeleteObject"]]
-    lists_erase    = [["lists"], ["DeleteObjectVersion", "GetObjectVersion"]]
-    uploads_read   = [["uploads"], ["GetObject", "GetObjectVersion"]]
+    contacts_erase = [["lists", "uploads"], ["DeleteObjectVersion", "GetObjectVersion"]]
+    uploads_read   = [["uploads"], ["GetObject"]]
     uploads_write  = [["uploads"], ["PutObject"]]
     uploads_delete = [["uploads"], ["DeleteObject", "DeleteObjectVersion"]]
   }

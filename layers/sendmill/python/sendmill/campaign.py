@@ -110,6 +110,7 @@ class Campaign:
     status: Status
     created_at: int
     list_id: str = ""
+    list_revision: int = 0
     rows: int = 0
     expected: int = 0
     total: int = 0

@@ -120,8 +120,8 @@ class CampaignBook(Protocol):
 class Lists(Protocol):
     """Keep the parts of contact lists."""
 
-    def read_part(self, list_id: str, part: int) -> Sequence[Accepted]:
-        """Return the contacts of one part."""
+    def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
+        """Return the contacts of one part of a revision."""
 
 
 class Queues(Protocol):
@@ -213,7 +213,7 @@ class Dispatcher:
             self._send_when_checked(campaign.id)
         if campaign.status is not Status.PLANNING:
             return {"checked": 0}
-        contacts = self.lists.read_part(campaign.list_id, chunk)
+        contacts = self.lists.read_part(campaign.list_id, chunk, campaign.list_revision)
         fault = first_fault(campaign, contacts, self.extra_fields)
         if fault:
             self.book.set_status(
@@ -235,7 +235,7 @@ class Dispatcher:
 
     def _chunk(self, campaign: Campaign, chunk: int) -> dict[str, int]:
         now = self.clock()
-        contacts = self.lists.read_part(campaign.list_id, chunk)
+        contacts = self.lists.read_part(campaign.list_id, chunk, campaign.list_revision)
         wanted = [self._row(campaign.id, accepted, chunk, now) for accepted in contacts]
         stand = self.rows.put_all(wanted)
         fresh = [put.row for put in stand if put.ours and put.row.state is State.PENDING]
@@ -331,6 +331,8 @@ def _put_off(row: Row, now: int) -> bool:
 
 def wanted_change(row: Row, job: Job) -> State | None:
     """Return the state a job wants a row in, or None for rows that it leaves alone."""
+    if not row.contact.email:
+        return None  # the person was erased
     if job.op is Op.RETRY_FAILED:
         matches = row.state is State.FAILED and row.reason.startswith(job.argument)
         return State.RETRY if matches else None

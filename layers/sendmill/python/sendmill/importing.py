@@ -66,7 +66,7 @@ class Import:
     """Hold one import as its row says it.
 
     ``adds_to`` is the revision of the list that contacts are added to, -1 for a new list;
-    ``version`` names the uploaded object; ``given`` tells that people named the encoding.
+    ``etag`` names the uploaded bytes; ``given`` tells that people named the encoding.
     """
 
     id: str
@@ -85,7 +85,7 @@ class Import:
     given: bool = False
     mark_bytes: int = 0
     columns: tuple[str, ...] = ()
-    version: str = ""
+    etag: str = ""
     cursor: Cursor = Cursor()
     started_at: int = 0
     finished_at: int = 0
@@ -117,7 +117,7 @@ class Upload:
     """Say what was uploaded."""
 
     size: int
-    version: str
+    etag: str
 
 
 class Book(Protocol):
@@ -152,7 +152,7 @@ class Depot(Protocol):
 
     def ticket(self, import_id: str, size: int, *, now: int, seconds: int) -> Ticket: ...
     def uploaded(self, import_id: str) -> Upload | None: ...
-    def first_bytes(self, import_id: str, version: str) -> bytes: ...
+    def first_bytes(self, import_id: str, etag: str) -> bytes: ...
     def lines(self, found: Import) -> Lines:
         """Return the text of the upload from the cursor on."""
 
@@ -264,7 +264,7 @@ class ImportDesk:
             found,
             status=ImportStatus.RUNNING,
             started_at=self.clock(),
-            version=upload.version,
+            etag=upload.etag,
             encoding=sample.encoding,
             delimiter=sample.delimiter,
             mark_bytes=sample.mark_bytes,
@@ -274,7 +274,7 @@ class ImportDesk:
         )
 
     def _look(self, found: Import, upload: Upload) -> Sample:
-        data = self.depot.first_bytes(found.id, upload.version)
+        data = self.depot.first_bytes(found.id, upload.etag)
         return look(data, encoding=found.encoding, delimiter=found.delimiter)
 
     def _list(self, list_id: object) -> ContactList | None:

@@ -62,6 +62,7 @@ class CampaignShelf(Protocol):
     def counters(self, campaign_id: str) -> Mapping[str, int]: ...
     def uncheck(self, campaign_id: str) -> None: ...
     def activate(self, campaign_id: str) -> None: ...
+    def pin_list(self, campaign_id: str, contacts: ContactList) -> None: ...
     def schedule(
         self, campaign_id: str, *, start_at: int, start_by: int, expected: set[Status]
     ) -> bool: ...
@@ -174,6 +175,7 @@ class Office:
             status=Status.DRAFT,
             created_at=self.clock(),
             list_id=contacts.id,
+            list_revision=contacts.revision,
             rows=contacts.rows,
             expected=contacts.accepted,
             invalid=contacts.invalid,
@@ -204,6 +206,7 @@ class Office:
         Raises StateConflict when the campaign is paused, cancelled or over.
         """
         found = self.campaign(campaign_id)
+        self._pin_list(found)
         if found.status is Status.REFUSED:
             self.campaigns.uncheck(campaign_id)
         self.campaigns.activate(campaign_id)
@@ -215,6 +218,14 @@ class Office:
         elif campaign.status is not Status.RUNNING:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
         return campaign
+
+    def _pin_list(self, campaign: Campaign) -> None:
+        """Let a campaign that is not started read its list as it is now; raises NotFound."""
+        if campaign.status not in STARTABLE or not campaign.list_id:
+            return
+        contacts = self.contact_list(campaign.list_id)
+        if contacts.revision != campaign.list_revision:
+            self.campaigns.pin_list(campaign.id, contacts)
 
     def schedule(self, campaign_id: str, *, start_at: int, max_late_seconds: int) -> Campaign:
         """Start a campaign later, but not later than ``max_late_seconds`` after its time.
@@ -228,8 +239,9 @@ class Office:
             raise InvalidCampaign(
                 f"max_late_seconds must be at least {MIN_LATE_SECONDS} (got {max_late_seconds})"
             )
+        self._pin_list(self.campaign(campaign_id))
         scheduled = self.campaigns.schedule(
-            self.campaign(campaign_id).id,
+            campaign_id,
             start_at=start_at,
             start_by=start_at + max_late_seconds,
             expected=set(STARTABLE),

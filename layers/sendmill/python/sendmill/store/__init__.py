@@ -5,6 +5,7 @@ No boto3 response leaves this package: it takes and returns value objects.
 
 from sendmill.store.accounts import AccountStore, SharedLimiter
 from sendmill.store.answers import AnswerStore
+from sendmill.store.archive import ContactArchive
 from sendmill.store.campaigns import CampaignStore
 from sendmill.store.imports import ImportBook
 from sendmill.store.lists import ListStore
@@ -17,6 +18,7 @@ __all__ = [
     "AccountStore",
     "AnswerStore",
     "CampaignStore",
+    "ContactArchive",
     "ImportBook",
     "ListStore",
     "RecipientStore",

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status, UnknownPolicy
+from sendmill.campaign import (
+    OVER,
+    STARTABLE,
+    Campaign,
+    Config,
+    Content,
+    Service,
+    Status,
+    UnknownPolicy,
+)
+from sendmill.contact_list import ContactList
 from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
 from sendmill.ledger import COUNTED_NEWS, State
 from sendmill.store.item import (
@@ -254,6 +264,28 @@ class CampaignStore:
                 ExpressionAttributeValues=encode({":zero": 0}),
             )
 
+    def pin_list(self, campaign_id: str, contacts: ContactList) -> None:
+        """Let a campaign that is not started read this revision of its list."""
+        changes: Item = {
+            "list_revision": contacts.revision,
+            "rows": contacts.rows,
+            "expected": contacts.accepted,
+            "invalid": contacts.invalid,
+            "duplicates": contacts.duplicates,
+            "chunks": contacts.parts,
+        }
+        startable = {f":s{n}": str(value) for n, value in enumerate(sorted(STARTABLE))}
+        values: Item = {**startable, **{f":{name}": value for name, value in changes.items()}}
+        update: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": meta_key(campaign_id),
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+            "ConditionExpression": f"#st IN ({', '.join(startable)})",
+            "ExpressionAttributeNames": {"#st": "st", **{f"#{name}": name for name in changes}},
+            "ExpressionAttributeValues": encode(values),
+        }
+        self._transact("pinning a list", [{"Update": update}])
+
     def schedule(
         self, campaign_id: str, *, start_at: int, start_by: int, expected: set[Status]
     ) -> bool:
@@ -472,6 +504,7 @@ def _item(campaign: Campaign) -> Item:
         "st": str(campaign.status),
         "created_at": campaign.created_at,
         "list_id": campaign.list_id,
+        "list_revision": campaign.list_revision,
         "rows": campaign.rows,
         "expected": campaign.expected,
         "total": campaign.total,
@@ -500,6 +533,7 @@ def _campaign(item: Item) -> Campaign:
         status=Status(text(item, "st")),
         created_at=number(item, "created_at"),
         list_id=text(item, "list_id"),
+        list_revision=number(item, "list_revision"),
         rows=number(item, "rows"),
         expected=number(item, "expected"),
         total=number(item, "total"),

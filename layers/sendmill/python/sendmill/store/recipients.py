@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from sendmill.dispatch import Put
+from sendmill.erasure import forgotten
 from sendmill.errors import InvalidCampaign, StoreUnavailable
 from sendmill.ledger import (
     COUNTED_NEWS,
@@ -52,6 +53,7 @@ from sendmill.store.item import (
     error_code,
     number,
     text,
+    transact,
     translated,
     wait,
 )
@@ -136,6 +138,31 @@ class RecipientStore:
             part = transitions[first : first + _TRANSACTION_ROWS]
             stands += self._apply_part(part, shard)
         return stands
+
+    def forget_contact(self, row: Row) -> None:
+        """Keep a row without its contact, and without addresses in its reason.
+
+        A worker that is just writing the row's outcome does not bring the contact back: no
+        transition writes it.
+        """
+        kept = forgotten(row)
+        with translated("erasing a contact"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=row_key(row.campaign_id, row.rid),
+                UpdateExpression="SET contact = :contact",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues=encode({":contact": contact_text(kept.contact)}),
+            )
+        if kept.reason != row.reason:
+            update: dict[str, Any] = {
+                "TableName": self._table,
+                "Key": row_key(row.campaign_id, row.rid),
+                "UpdateExpression": "SET reason = :kept",
+                "ConditionExpression": "reason = :was",
+                "ExpressionAttributeValues": encode({":kept": kept.reason, ":was": row.reason}),
+            }
+            transact(self._client, "erasing a reason", [{"Update": update}])
 
     def page(
         self, campaign_id: str, *, state: State | None, cursor: str, limit: int

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from sendmill.contact_file import SAMPLE_BYTES, Lines
 from sendmill.contact_list import Rejected, rejected_csv
-from sendmill.errors import InvalidContactList
+from sendmill.errors import InvalidContactList, StoreUnavailable
 from sendmill.importing import Import, Ticket, Upload
 from sendmill.store.item import error_code, translated
 from sendmill.store.lists import rejected_key
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 # S3 takes no part of a multipart upload that is smaller than 5 MiB, but the last.
 _JOINED_BYTES = 8 * 1024 * 1024
 _CSV = "text/csv; charset=utf-8"
-_MISSING = ("404", "NoSuchKey", "NotFound", "NoSuchVersion")
+_MISSING = ("404", "NoSuchKey", "NotFound")
+_CHANGED = ("412", "PreconditionFailed")
 
 
 class UploadDepot:
@@ -60,17 +61,17 @@ class UploadDepot:
                 if error_code(error) in _MISSING:
                     return None
                 raise
-        return Upload(size=found["ContentLength"], version=found.get("VersionId", ""))
+        return Upload(size=found["ContentLength"], etag=found["ETag"])
 
-    def first_bytes(self, import_id: str, version: str) -> bytes:
+    def first_bytes(self, import_id: str, etag: str) -> bytes:
         """Return the first bytes of an upload."""
-        return self._open(import_id, version, 0, last=SAMPLE_BYTES - 1).read()
+        return self._open(import_id, etag, 0, last=SAMPLE_BYTES - 1).read()
 
     def lines(self, found: Import) -> Lines:
         """Return the text of the upload from the cursor on."""
         if found.cursor.offset >= found.size:
             return io.StringIO("")
-        raw = self._open(found.id, found.version, found.cursor.offset)
+        raw = self._open(found.id, found.etag, found.cursor.offset)
         return io.TextIOWrapper(cast("Any", raw), encoding=found.encoding, newline="")
 
     def write_seen(self, import_id: str, n: int, taken: bytes) -> None:
@@ -109,18 +110,22 @@ class UploadDepot:
                         Bucket=self._bucket, Delete={"Objects": some, "Quiet": True}
                     )
 
-    def _open(self, import_id: str, version: str, first: int, last: int | None = None) -> _Body:
+    def _open(self, import_id: str, etag: str, first: int, last: int | None = None) -> _Body:
+        """Return the upload from a byte on, if it still is the one that was started."""
         wanted = f"bytes={first}-{'' if last is None else last}"
-        pinned: dict[str, Any] = {"VersionId": version} if version else {}
         with translated("opening an upload"):
             try:
                 found = self._s3.get_object(
-                    Bucket=self._bucket, Key=_file(import_id), Range=wanted, **pinned
+                    Bucket=self._bucket, Key=_file(import_id), Range=wanted, IfMatch=etag
                 )
             except ClientError as error:
-                if error_code(error) in _MISSING:
-                    raise InvalidContactList("the upload was deleted: import it again") from error
+                if error_code(error) in (*_MISSING, *_CHANGED):
+                    raise InvalidContactList(
+                        "the upload was changed or deleted: import it again"
+                    ) from error
                 raise
+        if first and not found.get("ContentRange", "").startswith(f"bytes {first}-"):
+            raise StoreUnavailable(f"opening an upload: asked for {wanted}, got another range")
         return _Body(found["Body"])
 
     def _write(self, key: str, body: bytes) -> None:
