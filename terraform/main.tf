@@ -361,13 +361,11 @@ module "tasks" {
     SENDMILL_TASK_EMAIL_SERVICE = var.task_email_service
   }
 
-  # It reads the recipients table for suppressed addresses.
-  policies = {
-    recipients-get   = module.store.policies["recipients_get"]
-    keys-read        = module.store.policies["keys_read"]
-    mail-send        = module.mail.send_policy_json
-    mail-secret-read = module.mail.secret_read_policy_json
-  }
+  policies = merge({
+    suppressions-read = module.store.policies["suppressions_read"]
+    keys-read         = module.store.policies["keys_read"]
+    mail-send         = module.mail.send_policy_json
+  }, var.task_email_service == "smtp" ? { mail-secret-read = module.mail.secret_read_policy_json } : {})
 }
 
 module "monitoring" {

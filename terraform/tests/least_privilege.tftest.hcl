@@ -36,6 +36,7 @@ override_module {
       recipients_put    = "{\"grant\": \"recipients_put\"}"
       recipients_update = "{\"grant\": \"recipients_update\"}"
       recipients_delete = "{\"grant\": \"recipients_delete\"}"
+      suppressions_read = "{\"grant\": \"suppressions_read\"}"
       lists_read        = "{\"grant\": \"lists_read\"}"
       lists_write       = "{\"grant\": \"lists_write\"}"
       lists_delete      = "{\"grant\": \"lists_delete\"}"
@@ -287,12 +288,11 @@ run "grants" {
       "dead-letters-send",
       "files",
       "keys_read",
-      "mail_secret_read",
       "mail_send",
       "queues-consume",
       "queues-send",
       "receipts-write",
-      "recipients_get",
+      "suppressions_read",
     ])
     error_message = "task_processor is granted something else: ${join(", ", sort(keys(module.tasks.policies)))}."
   }

@@ -149,15 +149,14 @@ run "aws" {
   assert {
     condition = {
       for name, document in {
-        consume     = data.aws_iam_policy_document.consume
-        send        = data.aws_iam_policy_document.send
-        dead        = data.aws_iam_policy_document.dead_letters_send
-        watch       = data.aws_iam_policy_document.watch
-        receipts    = data.aws_iam_policy_document.receipts_write
-        list        = data.aws_iam_policy_document.receipts_list
-        upload      = data.aws_iam_policy_document.upload
-        schedules   = data.aws_iam_policy_document.schedules
-        application = data.aws_iam_policy_document.send
+        consume   = data.aws_iam_policy_document.consume
+        send      = data.aws_iam_policy_document.send
+        dead      = data.aws_iam_policy_document.dead_letters_send
+        watch     = data.aws_iam_policy_document.watch
+        receipts  = data.aws_iam_policy_document.receipts_write
+        list      = data.aws_iam_policy_document.receipts_list
+        upload    = data.aws_iam_policy_document.upload
+        schedules = data.aws_iam_policy_document.schedules
         } : name => toset(flatten([
           for statement in document.statement : [for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)]
       ]))
@@ -168,16 +167,13 @@ run "aws" {
         "sqs:GetQueueAttributes on arn:aws:sqs:us-east-1:111111111111:q",
         "sqs:ReceiveMessage on arn:aws:sqs:us-east-1:111111111111:q",
       ])
-      send        = toset(["sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:q"])
-      application = toset(["sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:q"])
-      dead        = toset(["sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:q-dlq"])
+      send = toset(["sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:q"])
+      dead = toset(["sqs:SendMessage on arn:aws:sqs:us-east-1:111111111111:q-dlq"])
       watch = toset([
         "sqs:GetQueueAttributes on arn:aws:sqs:us-east-1:111111111111:q",
         "sqs:GetQueueAttributes on arn:aws:sqs:us-east-1:111111111111:q-dlq",
       ])
       receipts = toset([
-        "dynamodb:DeleteItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
-        "dynamodb:GetItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
         "dynamodb:PutItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
         "dynamodb:UpdateItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
       ])
@@ -304,6 +300,44 @@ run "aws_us_gov" {
       files = ["arn:aws-us-gov:sqs:us-gov-west-1:333333333333:sendmill-dev-tasks-files-queue", "arn:aws-us-gov:sqs:us-gov-west-1:333333333333:sendmill-dev-tasks-files-dlq"]
     }
     error_message = "The queues are called otherwise, or take messages over plain HTTP: ${jsonencode({ for name, queue in module.queue : name => queue.policies_json })}"
+  }
+}
+
+run "an_application_may_use_the_keys_of_what_it_sends_and_no_other" {
+  command = plan
+  module { source = "./modules/tasks" }
+  variables {
+    deployment = {
+      name_prefix = "sendmill-dev"
+      environment = "dev"
+      partition   = "aws"
+      dns_suffix  = "amazonaws.com"
+      region      = "us-east-1"
+      account_id  = "111111111111"
+      keys        = { queues = "arn:aws:kms:us-east-1:111111111111:key/queues", data = "arn:aws:kms:us-east-1:111111111111:key/data" }
+    }
+  }
+
+  assert {
+    condition = jsonencode({
+      for name, document in data.aws_iam_policy_document.application : name => [for s in document.statement : [s.actions, s.resources, s.condition]]
+      }) == jsonencode({
+      for name, service in { send = "queues", upload = "data" } : name => [[
+        ["kms:Decrypt", "kms:GenerateDataKey"],
+        ["arn:aws:kms:us-east-1:111111111111:key/${service}"],
+        [{ test = "StringEquals", variable = "kms:ViaService", values = ["${name == "send" ? "sqs" : "s3"}.us-east-1.amazonaws.com"] }],
+      ]]
+    })
+    error_message = "An application may use other keys, or its own way: ${jsonencode(data.aws_iam_policy_document.application)}"
+  }
+
+  assert {
+    condition = (
+      aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:us-east-1:111111111111:key/queues"
+      && aws_dynamodb_table.receipts.server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-east-1:111111111111:key/data"
+      && one(one(aws_s3_bucket_server_side_encryption_configuration.files.rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:us-east-1:111111111111:key/data"
+    )
+    error_message = "Something of the tasks lies under another key."
   }
 }
 

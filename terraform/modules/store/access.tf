@@ -15,6 +15,9 @@ locals {
     recipients_put    = [aws_dynamodb_table.recipients.arn, ["PutItem"]]
     recipients_update = [aws_dynamodb_table.recipients.arn, ["ConditionCheckItem", "UpdateItem"]]
     recipients_delete = [aws_dynamodb_table.recipients.arn, ["DeleteItem"]]
+
+    # Who must not be mailed, asked for by the address: a few keys at a time.
+    suppressions_read = [aws_dynamodb_table.recipients.arn, ["BatchGetItem"]]
   }
 
   # Old versions of lists are deleted to erase a person, those of uploads whenever an import is over.

@@ -27,12 +27,39 @@ data "aws_iam_policy_document" "consume" {
   }
 }
 
-# What an application needs to have tasks run, and nothing else: it attaches this to its own role.
+# What it takes to have tasks run, and nothing else.
 data "aws_iam_policy_document" "send" {
   statement {
     sid       = "SendTasks"
     actions   = concat(["sqs:SendMessage"], var.emulated ? ["sqs:SendMessageBatch"] : [])
     resources = local.queue_arns
+  }
+}
+
+# The keys trust the roles of this deployment by their names. The application's role has another name, so what it
+# sends needs the key's permission too: the key leaves that to the account, and so to this policy.
+data "aws_iam_policy_document" "application" {
+  for_each = {
+    send   = { document = data.aws_iam_policy_document.send, key = lookup(var.deployment.keys, "queues", ""), service = "sqs" }
+    upload = { document = data.aws_iam_policy_document.upload, key = lookup(var.deployment.keys, "data", ""), service = "s3" }
+  }
+
+  source_policy_documents = [each.value.document.json]
+
+  dynamic "statement" {
+    for_each = each.value.key == "" ? [] : [each.value.key]
+
+    content {
+      sid       = "EncryptWhatItSends"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["${each.value.service}.${var.deployment.region}.${var.deployment.dns_suffix}"]
+      }
+    }
   }
 }
 
@@ -55,7 +82,7 @@ data "aws_iam_policy_document" "watch" {
 data "aws_iam_policy_document" "receipts_write" {
   statement {
     sid       = "ClaimAndRecordTasks"
-    actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [aws_dynamodb_table.receipts.arn]
   }
 }

@@ -128,7 +128,8 @@ resource "aws_dynamodb_table" "receipts" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = lookup(var.deployment.keys, "data", null)
   }
 }
 

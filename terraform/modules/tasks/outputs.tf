@@ -42,12 +42,12 @@ output "receipts_table" {
 
 output "send_policy_json" {
   description = "Permission to have tasks run, for the application's role."
-  value       = data.aws_iam_policy_document.send.json
+  value       = data.aws_iam_policy_document.application["send"].json
 }
 
 output "upload_policy_json" {
   description = "Permission to upload the files of reports and large arguments, for the application's role."
-  value       = data.aws_iam_policy_document.upload.json
+  value       = data.aws_iam_policy_document.application["upload"].json
 }
 
 output "watch_policy_json" {

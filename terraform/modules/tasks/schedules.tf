@@ -24,6 +24,7 @@ resource "aws_scheduler_schedule_group" "this" {
 }
 
 resource "aws_scheduler_schedule" "this" {
+  #checkov:skip=CKV_AWS_297:its input names a task and settings of this repository, nothing about a person
   for_each = var.periodic
 
   name                         = each.key
@@ -60,7 +61,8 @@ resource "aws_sqs_queue" "failures" {
   name                      = local.failures_name
   message_retention_seconds = 14 * 86400
   receive_wait_time_seconds = 1
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = contains(keys(var.deployment.keys), "queues") ? null : true
+  kms_master_key_id         = lookup(var.deployment.keys, "queues", null)
   policy                    = one([for document in data.aws_iam_policy_document.failures : document.json])
 }
 

@@ -6,6 +6,12 @@ variable "deployment" {
     dns_suffix  = string
     region      = string
     account_id  = string
+    keys        = optional(map(string), {})
+    functions = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+      fips_endpoints     = list(string)
+    }))
   })
   description = "Where this stands: the name prefix, partition, region and account, from locals.tf of the root."
   nullable    = false
@@ -13,10 +19,14 @@ variable "deployment" {
 
 variable "package" {
   type = object({
-    filename = string
-    digest   = string
+    digest                  = string
+    filename                = optional(string)
+    bucket                  = optional(string)
+    key                     = optional(string)
+    code_signing_config_arn = optional(string)
+    publish                 = optional(bool, true)
   })
-  description = "Zip of the function and the digest of its content."
+  description = "Code of the function, from modules/artefacts: a zip here or an object in S3, and the digest of its content."
   nullable    = false
 }
 
