@@ -76,7 +76,7 @@ clean: down ## Stop the emulator and remove everything that was built
 	@rm -rf build .venv .venv-emulator terraform/.data-*
 
 ## Deploy it: ENV=dev, prod, govcloud or local; EMULATED=1 sends any of them to the emulator
-.PHONY: bootstrap build publish releases plan deploy destroy output env unlock admin alarm-drill
+.PHONY: bootstrap build publish releases plan plan-summary deploy destroy output env unlock admin alarm-drill
 bootstrap: setup ## Make state bucket, artefact bucket and pipeline roles, once an account
 	@scripts/bootstrap.sh
 
@@ -92,6 +92,9 @@ releases: ## List the releases in the artefact bucket
 plan: ## Show what a deploy would change
 	@scripts/publish.sh build
 	@scripts/terraform.sh plan
+
+plan-summary: ## Say in Markdown what the last plan would do, what it destroys first
+	@scripts/terraform.sh summary
 
 deploy: ## Build, publish, plan to a file, show it, apply that file (MANIFEST=release goes back)
 	@scripts/publish.sh upload

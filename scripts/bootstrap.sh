@@ -62,6 +62,6 @@ if [ "$status" = 0 ]; then
   say "$ENV: the account has everything."
   run_terraform output ${COLOUR[@]+"${COLOUR[@]}"}
 else
-  confirm bootstrap
+  confirm_by_name bootstrap
   apply_plan
 fi

@@ -76,6 +76,17 @@ artefact_bucket() {
   echo "${name:-sendmill-$ENV-artefacts}"
 }
 
+# Prod and GovCloud want their name typed before something is done to them.
+confirm_by_name() {
+  local answer=""
+  is_emulated && return 0
+  case "$ENV" in prod | govcloud) ;; *) return 0 ;; esac
+  case "${CI:-}/${AUTO_APPROVE:-}" in true/* | 1/* | */1 | */true) return 0 ;; esac
+  printf 'This will %s %s. Type %s to go on: ' "$1" "$ENV" "$ENV" >&2
+  read -r answer || true
+  [ "$answer" = "$ENV" ] || die "Stopped: \"$answer\" is not \"$ENV\". Nothing was changed."
+}
+
 # The emulator takes an access key of 12 digits for the account: each environment has its own there.
 emulator_account() {
   case "$ENV" in

@@ -201,17 +201,6 @@ make_plan() {
   return "$status"
 }
 
-# Prod and GovCloud want their name typed.
-confirm() {
-  local answer=""
-  is_emulated && return 0
-  case "$ENV" in prod | govcloud) ;; *) return 0 ;; esac
-  case "${CI:-}/${AUTO_APPROVE:-}" in true/* | 1/* | */1 | */true) return 0 ;; esac
-  printf 'This will %s %s. Type %s to go on: ' "$1" "$ENV" "$ENV" >&2
-  read -r answer || true
-  [ "$answer" = "$ENV" ] || die "Stopped: \"$answer\" is not \"$ENV\". Nothing was changed."
-}
-
 apply_plan() {
   run_terraform apply ${COLOUR[@]+"${COLOUR[@]}"} -lock-timeout="${LOCK_TIMEOUT:-30s}" "$PLAN" >&2
   rm -f "$PLAN"

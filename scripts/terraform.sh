@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run Terraform for one environment. ENV alone decides workspace, variables, backend and data folder, so
 # that nothing can be applied into the state of another environment.
-# Parameters:  verb  init | plan | deploy | destroy | output | env | unlock, for the environment ENV
+# Parameters:  verb  init | plan | summary | deploy | destroy | output | env | unlock, for the environment ENV
 #                    validate | test | fmt-check, without an environment
 #              `output` prints JSON and `env` prints shell lines, and nothing else goes to stdout.
 # Environment: ENV, EMULATED, EMULATOR_PORT  see scripts/lib_environment.sh
@@ -33,7 +33,7 @@ deploy() {
     return 0
   fi
   [ "$status" = 2 ] || return "$status"
-  confirm deploy
+  confirm_by_name deploy
   apply_plan
 }
 
@@ -45,7 +45,7 @@ destroy() {
     return 0
   fi
   [ "$status" = 2 ] || return "$status"
-  confirm destroy
+  confirm_by_name destroy
   apply_plan
 }
 
@@ -60,6 +60,15 @@ output() {
     3) die "Nothing is deployed to $ENV yet: run \`make deploy ENV=$ENV$(emulated_word)\`." ;;
     *) return "$status" ;;
   esac
+}
+
+# The last plan in a few lines of Markdown, for the comment on a pull request.
+summary() {
+  local plan python
+  [ -f "$PLAN" ] || die "There is no plan of $ENV: run \`make plan ENV=$ENV$(emulated_word)\` first."
+  plan="$(run_terraform show -json "$PLAN")"
+  python="$("$REPOSITORY/scripts/find_python.sh")"
+  "$python" "$REPOSITORY/scripts/plan_summary.py" "$ENV" <<<"$plan"
 }
 
 unlock() {
@@ -109,7 +118,7 @@ case "$verb" in
     [ "$status" = 2 ] || exit "$status"
     say "The plan is in ${PLAN#"$REPOSITORY"/}."
     ;;
-  deploy | destroy | output | unlock)
+  deploy | destroy | output | summary | unlock)
     select_environment
     take_manifest
     init
@@ -132,6 +141,6 @@ case "$verb" in
     run_terraform fmt -check -diff -recursive
     ;;
   *)
-    die "The verb must be one of: init plan deploy destroy output env unlock validate test fmt-check (got \"$verb\")."
+    die "The verb must be one of: init plan summary deploy destroy output env unlock validate test fmt-check (got \"$verb\")."
     ;;
 esac

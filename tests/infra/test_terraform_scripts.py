@@ -39,6 +39,7 @@ fi
 case "$1" in
   plan) echo "the plan"; exit "${PLAN_STATUS:-2}" ;;
   output) cat "$OUTPUTS" ;;
+  show) echo '{"resource_changes": []}' ;;
 esac
 """
 
@@ -81,6 +82,7 @@ def checkout(tmp_path: Path) -> Checkout:
         "find_provider_mirror.sh",
         "find_python.sh",
         "terraform_outputs.py",
+        "plan_summary.py",
     ):
         shutil.copy(ROOT / "scripts" / script, root / "scripts" / script)
     ignored = shutil.ignore_patterns(".data-*", "tests", "modules")
@@ -123,7 +125,7 @@ def test_unknown_environment_is_refused_with_the_list(checkout: Checkout, name: 
 def test_unknown_verb_is_refused_with_the_list(checkout: Checkout) -> None:
     done = checkout.run("aply", ENV="dev")
     assert done.returncode == 1
-    assert 'init plan deploy destroy output env unlock validate test fmt-check (got "aply")' in (
+    assert 'init plan summary deploy destroy output env unlock validate test fmt-check (got "aply")' in (
         done.stderr
     )
 
@@ -254,6 +256,27 @@ def test_second_deploy_says_there_is_nothing_to_change(checkout: Checkout) -> No
     assert done.returncode == 0
     assert done.stderr.endswith("prod: nothing to change.\n")
     assert not any(line.startswith("apply") for line in checkout.calls)
+
+
+def test_summary_is_of_the_last_plan(checkout: Checkout) -> None:
+    assert "There is no plan of dev: run `make plan ENV=dev`" in (
+        checkout.run("summary", ENV="dev").stderr
+    )
+    checkout.run("plan", ENV="dev")
+    done = checkout.run("summary", ENV="dev")
+    assert done.stdout == "### dev\n\nNothing to change.\n"
+    assert f"show -json {checkout.root}/build/plans/dev.tfplan |" in checkout.call("show")
+
+
+def test_an_older_release_is_planned_from_its_manifest(checkout: Checkout) -> None:
+    done = checkout.run("deploy", ENV="dev", MANIFEST="5dca8ad83d66")
+    assert done.returncode == 1
+    assert "Nothing fetched 5dca8ad83d66" in done.stderr
+    fetched = checkout.root / "build/manifests/dev/artefacts.json"
+    fetched.parent.mkdir(parents=True)
+    fetched.write_text("{}")
+    assert checkout.run("deploy", ENV="dev", MANIFEST="5dca8ad83d66").returncode == 0
+    assert "-var artefacts_dir=../build/manifests/dev " in checkout.call("plan")
 
 
 # --- Output ---------------------------------------------------------------------------------------
