@@ -44,7 +44,7 @@ status: ## Say whether the emulator runs
 	@scripts/emulator.sh status
 
 ## Work on it
-.PHONY: setup test check unit integration fault terraform-test format lock clean
+.PHONY: setup test check unit integration fault terraform-test format lock clean security
 setup: ## Make both virtual environments
 	@scripts/setup.sh dev emulator
 
@@ -65,6 +65,9 @@ fault: setup ## Run the long proof: thousands of simulated campaigns, killed wor
 
 terraform-test: setup ## Run Terraform's own tests, offline, in both partitions
 	@scripts/terraform.sh test
+
+security: ## Check Terraform with checkov, and every policy with parliament
+	@scripts/security.sh
 
 format: setup ## Format Python and Terraform
 	@$(PYTHON) -m ruff format -q . && $(PYTHON) -m ruff check -q --fix . && terraform fmt -recursive terraform

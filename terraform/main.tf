@@ -89,7 +89,6 @@ module "api" {
     recipients-get    = module.store.policies["recipients_get"]
     recipients-query  = module.store.policies["recipients_query"]
     recipients-put    = module.store.policies["recipients_put"]
-    recipients-update = module.store.policies["recipients_update"]
     recipients-delete = module.store.policies["recipients_delete"]
     lists-read        = module.store.policies["lists_read"]
     lists-write       = module.store.policies["lists_write"]
@@ -183,7 +182,6 @@ module "dispatch" {
     campaigns-get     = module.store.policies["campaigns_get"]
     campaigns-query   = module.store.policies["campaigns_query"]
     campaigns-write   = module.store.policies["campaigns_write"]
-    recipients-get    = module.store.policies["recipients_get"]
     recipients-query  = module.store.policies["recipients_query"]
     recipients-put    = module.store.policies["recipients_put"]
     recipients-update = module.store.policies["recipients_update"]
@@ -227,10 +225,8 @@ module "email_worker" {
 
   policies = {
     campaigns-get     = module.store.policies["campaigns_get"]
-    campaigns-query   = module.store.policies["campaigns_query"]
     campaigns-write   = module.store.policies["campaigns_write"]
     recipients-get    = module.store.policies["recipients_get"]
-    recipients-query  = module.store.policies["recipients_query"]
     recipients-put    = module.store.policies["recipients_put"]
     recipients-update = module.store.policies["recipients_update"]
     keys-read         = module.store.policies["keys_read"]
@@ -276,8 +272,7 @@ module "feedback" {
 
   # It deletes a suppression that a later event takes back.
   policies = {
-    campaigns-get     = module.store.policies["campaigns_get"]
-    campaigns-write   = module.store.policies["campaigns_write"]
+    campaigns-update  = module.store.policies["campaigns_update"]
     recipients-get    = module.store.policies["recipients_get"]
     recipients-put    = module.store.policies["recipients_put"]
     recipients-update = module.store.policies["recipients_update"]
@@ -321,12 +316,12 @@ module "schedule" {
     campaigns-get               = module.store.policies["campaigns_get"]
     campaigns-query             = module.store.policies["campaigns_query"]
     campaigns-write             = module.store.policies["campaigns_write"]
+    campaigns-check             = module.store.policies["campaigns_check"]
     campaigns-delete            = module.store.policies["campaigns_delete"]
     recipients-get              = module.store.policies["recipients_get"]
     recipients-query            = module.store.policies["recipients_query"]
     recipients-due              = module.store.policies["recipients_due"]
     recipients-update           = module.store.policies["recipients_update"]
-    keys-read                   = module.store.policies["keys_read"]
     dispatch-send               = module.dispatch_queue.send_policy_json
     email-send                  = module.email_queue.send_policy_json
     email-watch                 = module.email_queue.watch_policy_json
@@ -376,17 +371,22 @@ module "monitoring" {
   emulated   = var.emulated
 
   functions = {
-    api          = { name = module.api.function_name, timeout_seconds = var.api.timeout_seconds }
-    dispatch     = { name = module.dispatch.function_name, timeout_seconds = var.dispatch.timeout_seconds }
-    email_worker = { name = module.email_worker.function_name, timeout_seconds = var.email_worker.timeout_seconds }
-    feedback     = { name = module.feedback.function_name, timeout_seconds = var.feedback.timeout_seconds }
-    sweep        = { name = module.schedule.function_name, timeout_seconds = var.sweep.timeout_seconds }
-
-    task_processor = { name = module.tasks.function_name, timeout_seconds = var.task_processor.timeout_seconds }
+    api             = { name = module.api.function_name, timeout_seconds = var.api.timeout_seconds }
+    import_contacts = { name = module.import_contacts.function_name, timeout_seconds = var.import_contacts.timeout_seconds }
+    dispatch        = { name = module.dispatch.function_name, timeout_seconds = var.dispatch.timeout_seconds }
+    email_worker    = { name = module.email_worker.function_name, timeout_seconds = var.email_worker.timeout_seconds }
+    feedback        = { name = module.feedback.function_name, timeout_seconds = var.feedback.timeout_seconds }
+    sweep           = { name = module.schedule.function_name, timeout_seconds = var.sweep.timeout_seconds }
+    task_processor  = { name = module.tasks.function_name, timeout_seconds = var.task_processor.timeout_seconds }
   }
 
   # Feedback is what the sweep goes by when it settles an unknown recipient, so it may wait least.
   queues = merge(module.tasks.watched_queues, {
+    import = {
+      name             = module.import_queue.name
+      dead_letter_name = module.import_queue.dead_letter_name
+      age_seconds      = { warning = 900, critical = 3600 }
+    }
     dispatch = {
       name             = module.dispatch_queue.name
       dead_letter_name = module.dispatch_queue.dead_letter_name

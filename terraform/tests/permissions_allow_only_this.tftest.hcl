@@ -64,7 +64,6 @@ run "store" {
       ]))
       } == {
       campaigns_get = toset([
-        "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
         "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
       ])
       campaigns_query = toset([
@@ -74,16 +73,20 @@ run "store" {
         "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns/index/by_kind",
       ])
       campaigns_write = toset([
-        "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
         "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
         "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      campaigns_update = toset([
+        "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
+      ])
+      campaigns_check = toset([
+        "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
       ])
       campaigns_delete = toset([
         "dynamodb:DeleteItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/campaigns",
       ])
       recipients_get = toset([
         "dynamodb:BatchGetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
-        "dynamodb:GetItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
       ])
       recipients_query = toset([
         "dynamodb:Query on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
@@ -95,7 +98,6 @@ run "store" {
         "dynamodb:PutItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
       ])
       recipients_update = toset([
-        "dynamodb:ConditionCheckItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
         "dynamodb:UpdateItem on arn:aws-us-gov:dynamodb:us-gov-west-1:333333333333:table/recipients",
       ])
       recipients_delete = toset([
@@ -248,7 +250,6 @@ run "queue" {
         for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
       ]
       ])) == toset([
-      "sqs:CancelMessageMoveTask on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
       "sqs:DeleteMessage on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
       "sqs:GetQueueAttributes on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",
       "sqs:ListMessageMoveTasks on arn:aws-us-gov:sqs:us-gov-west-1:333333333333:dlq",

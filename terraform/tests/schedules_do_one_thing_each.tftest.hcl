@@ -85,7 +85,7 @@ run "aws" {
       for s in data.aws_iam_policy_document.manage.statement : [s.actions, s.resources, s.condition]
       ]) == jsonencode([
       [
-        ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"],
+        ["scheduler:CreateSchedule"],
         ["arn:aws:scheduler:us-east-1:111111111111:schedule/campaigns/*"],
         [],
       ],
@@ -222,7 +222,7 @@ run "aws_us_gov" {
       for s in data.aws_iam_policy_document.manage.statement : [s.actions, s.resources, s.condition]
       ]) == jsonencode([
       [
-        ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"],
+        ["scheduler:CreateSchedule"],
         ["arn:aws-us-gov:scheduler:us-gov-west-1:333333333333:schedule/campaigns/*"],
         [],
       ],

@@ -108,7 +108,6 @@ data "aws_iam_policy_document" "redrive" {
   statement {
     sid = "MoveDeadLetters"
     actions = [
-      "sqs:CancelMessageMoveTask",
       "sqs:ListMessageMoveTasks",
       "sqs:StartMessageMoveTask",
     ]

@@ -14,7 +14,7 @@ output "campaign_role_policies" {
 }
 
 output "manage_policy_json" {
-  description = "Permission to make, change and delete schedules of campaigns, with that role and no other."
+  description = "Permission to make schedules of campaigns, with that role and no other."
   value       = data.aws_iam_policy_document.manage.json
 }
 

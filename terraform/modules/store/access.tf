@@ -3,17 +3,19 @@
 
 locals {
   table_permissions = {
-    campaigns_get    = [aws_dynamodb_table.campaigns.arn, ["BatchGetItem", "GetItem"]]
+    campaigns_get    = [aws_dynamodb_table.campaigns.arn, ["GetItem"]]
     campaigns_query  = [aws_dynamodb_table.campaigns.arn, ["Query"]]
     campaigns_list   = ["${aws_dynamodb_table.campaigns.arn}/index/by_kind", ["Query"]]
-    campaigns_write  = [aws_dynamodb_table.campaigns.arn, ["ConditionCheckItem", "PutItem", "UpdateItem"]]
+    campaigns_write  = [aws_dynamodb_table.campaigns.arn, ["PutItem", "UpdateItem"]]
+    campaigns_update = [aws_dynamodb_table.campaigns.arn, ["UpdateItem"]]
+    campaigns_check  = [aws_dynamodb_table.campaigns.arn, ["ConditionCheckItem"]]
     campaigns_delete = [aws_dynamodb_table.campaigns.arn, ["DeleteItem"]]
 
-    recipients_get    = [aws_dynamodb_table.recipients.arn, ["BatchGetItem", "GetItem"]]
+    recipients_get    = [aws_dynamodb_table.recipients.arn, ["BatchGetItem"]]
     recipients_query  = [aws_dynamodb_table.recipients.arn, ["Query"]]
     recipients_due    = ["${aws_dynamodb_table.recipients.arn}/index/due", ["Query"]]
     recipients_put    = [aws_dynamodb_table.recipients.arn, ["PutItem"]]
-    recipients_update = [aws_dynamodb_table.recipients.arn, ["ConditionCheckItem", "UpdateItem"]]
+    recipients_update = [aws_dynamodb_table.recipients.arn, ["UpdateItem"]]
     recipients_delete = [aws_dynamodb_table.recipients.arn, ["DeleteItem"]]
 
     # Who must not be mailed, asked for by the address: a few keys at a time.
