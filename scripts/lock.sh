@@ -25,12 +25,23 @@ locks=(
   scripts/requirements/dev
   scripts/requirements/bench
   scripts/requirements/security
+  scripts/requirements/django52
+  scripts/requirements/django60
+  scripts/requirements/django61
 )
+
+# The oldest Python that a lock has to serve.
+oldest_python() {
+  case "$1" in
+    */django6?) echo 3.12 ;; # Django 6 runs on nothing older
+    *) echo 3.11 ;;
+  esac
+}
 
 for lock in "${locks[@]}"; do
   echo "lock: $lock.txt" >&2
   UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet \
-    --universal --python-version 3.11 --generate-hashes \
+    --universal --python-version "$(oldest_python "$lock")" --generate-hashes \
     --no-emit-index-url --no-emit-find-links \
     "$lock.in" --output-file "$lock.txt" "$@"
 done

@@ -1,0 +1,1 @@
+"""Tables of the app, each empty unless its store is chosen in the settings."""
