@@ -7,7 +7,6 @@ of whoever signs in.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -35,7 +34,7 @@ def add_console_routes(
     @cache
     def console() -> Console:
         # read when it is first asked for: no other request needs the files
-        oidc = endpoints(sign_in)
+        oidc = json.loads(sign_in or "{}")
         config = {"environment": environment, "oidc": oidc, "api": "/v1"}
         found = Console(folder=_WEB, config=config, connect=origins(oidc, upload_url()))
         return Console(
@@ -64,23 +63,6 @@ def answer(sent: Sent) -> Response[Any]:
     """Return what is sent as an answer of the API; compressed bodies travel as bytes."""
     body = sent.body if "Content-Encoding" in sent.headers else sent.body.decode()
     return Response(sent.status, content_type=sent.content_type, body=body, headers=sent.headers)
-
-
-def endpoints(sign_in: str) -> dict[str, str]:
-    """Return the issuer's endpoints and the client; empty when none is set up.
-
-    Where AWS is somebody else's server (``AWS_ENDPOINT_URL``), its sign-in page is there too.
-    """
-    found: dict[str, str] = json.loads(sign_in or "{}")
-    server = os.environ.get("AWS_ENDPOINT_URL_COGNITO_IDP") or os.environ.get("AWS_ENDPOINT_URL")
-    if not found or not server:
-        return found
-    moved = {
-        name: server.rstrip("/") + urlsplit(url).path
-        for name, url in found.items()
-        if name.endswith("_endpoint") and ".amazoncognito.com" in url
-    }
-    return {**found, **moved}
 
 
 def origins(oidc: dict[str, str], upload_url: str) -> tuple[str, ...]:

@@ -45,9 +45,10 @@ function Shell({ config, me }) {
     const { found, values } = match(PAGES, address.path);
     setOpen(false);
     setError(null);
-    if (!found) return setPage({ Show: Nowhere, values });
+    const show = (Show) => here && setPage({ Show, values, path: address.path, query: address.query });
+    if (!found) return show(Nowhere);
     found()
-      .then((module) => here && setPage({ Show: module.default, values }))
+      .then((module) => show(module.default))
       .catch(() => here && setError(new Error("This page could not be loaded. A new version may be out: reload the console.")));
     return () => (here = false);
   }, [address.path]);
@@ -84,9 +85,9 @@ function Shell({ config, me }) {
           <div class="row"><${Theme} /><button class="plain small" onClick=${signOut}>Sign out</button></div>
         </div>
       </header>
-      <main id="main" tabindex="-1" ref=${main}>
+      <main id="main" tabindex="-1" ref=${main} data-page=${page?.path}>
         ${error && html`<${Wrong} error=${error} />`}
-        ${page && !error && html`<${page.Show} key=${address.path} ...${page.values} query=${address.query} can=${can} me=${me} config=${config} />`}
+        ${page && !error && html`<${page.Show} key=${page.path} ...${page.values} query=${page.path === address.path ? address.query : page.query} can=${can} me=${me} config=${config} />`}
       </main>
     </div>
     <${Toasts} />`;
