@@ -32,13 +32,13 @@ function View({ account }) {
       <span class="hint">${percent(account.sent_today / account.daily_quota)}; campaigns pause when it is used up and go on by themselves.</span></div></section>`}
     <div class="columns">
       <section class="card"><h2>Reputation</h2>
-        <p class="quiet">Of ${number(reputation.sent)} mails. Campaigns pause by themselves before the provider pauses the account.</p>
+        <p class="quiet">Of ${number(reputation.sent)} mails of the newest campaigns. Campaigns pause by themselves before the provider pauses the account.</p>
         <${Rate} title="Bounces" rate=${reputation.bounce_rate} limits=${LIMITS.bounce} />
         <${Rate} title="Complaints" rate=${reputation.complaint_rate} limits=${LIMITS.complaint} />
       </section>
       <section class="card"><h2>Identities</h2>
         ${identities.length === 0 ? html`<p class="quiet">None was found.</p>` : html`<ul class="stack">${identities.map((one) => html`<li key=${one.name} class="stack tight"><strong>${one.name}</strong>
-          <div class="row"><${Has} yes=${one.verified} name="Verified" /><${Has} yes=${one.dkim} name="DKIM" /><${Has} yes=${one.mail_from} name="MAIL FROM" /></div></li>`)}</ul>`}
+          <div class="row"><${Has} yes=${one.verified} name="Verified" /><${Has} yes=${one.dkim} name="DKIM" />${one.mail_from && html`<${Has} yes=${one.mail_from} name="MAIL FROM" />`}</div></li>`)}</ul>`}
       </section>
     </div>`;
 }

@@ -42,7 +42,7 @@ function View({ id, campaign, failures, live, can }) {
     <${Spoken} text=${`${plain(campaign.status)}: ${number(settled)} of ${number(total)} settled`} />
     <dl class="tiles">
       <div><dt>Rate now</dt><dd class="value">${(campaign.rate_per_second || 0).toFixed(1)}/s</dd>${quota.rate > 0 && html`<dd class="sub">of ${quota.rate.toFixed(1)}/s allowed</dd>`}</div>
-      <div><dt>${OVER.has(campaign.status) ? "Finished" : "Left"}</dt><dd class="value">${OVER.has(campaign.status) ? number(settled) : campaign.status === "running" ? duration(campaign.eta_seconds) : plain(campaign.status)}</dd></div>
+      <div><dt>${OVER.has(campaign.status) ? "Finished" : "Left"}</dt><dd class="value">${OVER.has(campaign.status) ? number(settled) : campaign.status === "running" ? campaign.eta_seconds >= 0 ? duration(campaign.eta_seconds) : "not known" : plain(campaign.status)}</dd></div>
       <div><dt>Delivered</dt><dd class="value">${number(news.delivered)}</dd><dd class="sub">said by the readers' servers</dd></div>
       <div><dt>Bounced</dt><dd class="value">${number(news.bounced)}</dd><dd class="sub">${percent(news.bounced / Math.max(1, states.accepted || 0))}</dd></div>
       <div><dt>Complaints</dt><dd class="value">${number(news.complained)}</dd><dd class="sub">${percent(news.complained / Math.max(1, states.accepted || 0), 2)}</dd></div>

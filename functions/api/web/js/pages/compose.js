@@ -11,22 +11,21 @@ const SHOWN = ["name", "list_id", "subject", "body", "template_id", "config"];
 
 export default function Compose({ id, query, can }) {
   const existing = useLoad(() => (id ? get(`campaigns/${id}`) : Promise.resolve(null)), [id]);
-  const choices = useLoad(async () => {
-    const [lists, templates] = await Promise.all([all("contact-lists"), all("templates")]);
-    return { lists, templates };
-  }, []);
+  const choices = useLoad(async () => ({ lists: await all("contact-lists") }), []);
   return html`<${Page}>
     <${Loaded} from=${existing}>${(campaign) => html`<${Loaded} from=${choices}>${(found) =>
       html`<${Form} campaign=${campaign} query=${query} can=${can} ...${found} />`}<//>`}<//>
   <//>`;
 }
 
-function Form({ campaign, lists, templates, query, can }) {
+function Form({ campaign, lists, query, can }) {
   const [draft, change, forget] = useDraft(campaign ? campaign.campaign_id : "new", campaign ? asDraft(campaign) : { ...START, ...query });
   const [error, setError] = useState(null);
   const [testing, setTesting] = useState(false);
   const [own, setOwn] = useState(!draft.template_id);
   const list = lists.find((one) => one.list_id === draft.list_id);
+  const found = useLoad(() => (own ? Promise.resolve([]) : all("templates")), [own]);
+  const templates = found.data || [];
   const template = templates.find((one) => one.template_id === draft.template_id);
   const written = !own && template ? template : draft;
   const preview = usePreview(written, draft.list_id);
@@ -77,7 +76,7 @@ function Form({ campaign, lists, templates, query, can }) {
                 <${Field} label="Message" name="body" as="textarea" class="code" rows="14" spellcheck="true"
                   hint="HTML, or plain text. A plain-text part is made from it." value=${draft.body} error=${wrong("body")} onInput=${(text) => change({ body: text })} />
                 <${Variables} fields=${list?.fields} onPick=${(name) => change({ body: insertAt(document.querySelector("textarea[name=body]"), draft.body, name) })} />`
-            : html`<${Templates} templates=${templates} value=${draft.template_id} error=${wrong("template_id")} onInput=${(template_id) => change({ template_id })} />`}
+            : html`<${Templates} from=${found} value=${draft.template_id} error=${wrong("template_id")} onInput=${(template_id) => change({ template_id })} />`}
         </section>
         <div class="row end">
           ${campaign && can("sender") && html`<button type="button" onClick=${() => setTesting(true)}>Send a test</button>`}
@@ -90,7 +89,11 @@ function Form({ campaign, lists, templates, query, can }) {
     ${testing && html`<${TestSend} campaign=${campaign} before=${save} onClose=${() => setTesting(false)} />`}`;
 }
 
-function Templates({ templates, value, error, onInput }) {
+function Templates({ from, value, error, onInput }) {
+  return html`<${Loaded} from=${from}>${(templates) => html`<${Choice} templates=${templates} value=${value} error=${error} onInput=${onInput} />`}<//>`;
+}
+
+function Choice({ templates, value, error, onInput }) {
   if (!templates.length) return html`<${Notice} title="There is no template yet"><p><a href="#/templates/new">Write one</a>, or use a text of your own.</p><//>`;
   return html`<${Field} label="Template" name="template_id" as="select" value=${value} error=${error} onInput=${onInput}>
     <option value="">Choose a template</option>

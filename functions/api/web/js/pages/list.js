@@ -85,8 +85,12 @@ function Contact({ list, contact, can, onClose, onDone }) {
     await onDone("Removed from the list.");
   };
   const erase = async () => {
-    const found = await post("contacts/erase", { email: contact.email, confirm: contact.email });
-    await onDone(`Erased from ${count(found.lists, "list")} and ${count(found.recipients, "campaign row")}.`);
+    let [lists, recipients, cursor] = [0, 0, ""];
+    do {
+      const found = await post("contacts/erase", { email: contact.email, confirm: contact.email, ...(cursor && { cursor }) });
+      [lists, recipients, cursor] = [lists + found.lists, recipients + found.recipients, found.cursor];
+    } while (cursor);
+    await onDone(`Erased from ${count(lists, "list")} and ${count(recipients, "campaign row")}.`);
   };
   if (erasing) {
     return html`<${Confirm} title="Erase this person everywhere?" verb="Erase" word=${contact.email} onClose=${onClose} onConfirm=${erase}>

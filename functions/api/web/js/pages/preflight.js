@@ -89,12 +89,11 @@ function summary(errors, open) {
 
 function Approval({ campaign, can, me, onApprove }) {
   const { approval } = campaign;
-  if (!approval?.required && !approval?.approved_by) return null;
-  const { approved_by: by, approved_at: at } = approval;
-  if (by) return html`<${Notice} look="good" title="Approved"><p>By ${by}, ${when(at)}. An edit would void it.</p><//>`;
-  const mine = campaign.created_by === me.subject;
+  if (!approval?.needed && !approval?.approved) return null;
+  if (approval.approved) return html`<${Notice} look="good" title="Approved"><p>${when(approval.at)}, by ${approval.by}. An edit would void it.</p><//>`;
+  const mine = [campaign.created_by, campaign.edited_by, campaign.started_by].includes(me.subject);
   return html`<${Notice} title="A second person has to approve it">
-    <p>${mine ? "You wrote this campaign, so somebody else with the role sender has to look at it and approve." : "Look at the message and the list, then approve. An edit voids the approval."}</p>
+    <p>${mine ? "You wrote or changed this campaign, so somebody else with the role sender has to look at it and approve." : "Look at the message and the list, then approve. An edit voids the approval."}</p>
     ${!mine && can("sender") && html`<div><${Action} look="primary" onPress=${onApprove}>Approve<//></div>`}
   <//>`;
 }

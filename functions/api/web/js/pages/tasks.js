@@ -18,13 +18,12 @@ export default function Tasks({ can }) {
     <${Loaded} from=${found}>${(data) => html`
       <section class="card flush" aria-labelledby="queues"><div class="bar-top"><h2 id="queues">Queues</h2></div>
         <div class="table cards"><table>
-          <thead><tr><th>Queue</th><th class="right">Waiting</th><th class="right">In work</th><th class="right">Delayed</th><th>Oldest</th><th class="right">Dead letters</th><th><span class="sr-only">Actions</span></th></tr></thead>
+          <thead><tr><th>Queue</th><th class="right">Waiting</th><th class="right">In work</th><th class="right">Delayed</th><th class="right">Dead letters</th><th><span class="sr-only">Actions</span></th></tr></thead>
           <tbody>${data.queues.map((one) => html`<tr key=${one.name}>
             <th scope="row">${plain(one.name)}</th>
             <td class="right" data-label="Waiting">${number(one.waiting)}</td>
             <td class="right" data-label="In work">${number(one.in_flight)}</td>
             <td class="right" data-label="Delayed">${number(one.delayed)}</td>
-            <td data-label="Oldest">${one.oldest_seconds ? duration(one.oldest_seconds) : "–"}</td>
             <td class="right" data-label="Dead letters">${one.dead_letters ? html`<span class="badge bad">${number(one.dead_letters)}</span>` : "0"}</td>
             <td class="actions">${one.dead_letters > 0 && can("sender") && html`<${Action} look="small" onPress=${() => redrive(one.name)}>Put back<//>`}</td></tr>`)}</tbody>
         </table></div></section>
