@@ -125,8 +125,9 @@ def test_unknown_environment_is_refused_with_the_list(checkout: Checkout, name: 
 def test_unknown_verb_is_refused_with_the_list(checkout: Checkout) -> None:
     done = checkout.run("aply", ENV="dev")
     assert done.returncode == 1
-    assert 'init plan summary deploy destroy output env unlock validate test fmt-check (got "aply")' in (
-        done.stderr
+    assert (
+        'init plan summary deploy destroy output env unlock validate test fmt-check (got "aply")'
+        in (done.stderr)
     )
 
 
