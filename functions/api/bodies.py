@@ -46,8 +46,21 @@ class CampaignBody(Body):
     name: _Name | None = None
     campaign_name: Annotated[_Name | None, Field(description="The same as `name`.")] = None
     list_id: _Id | None = None
+    template_id: Annotated[
+        _Id | None, Field(description="Copy subject and body from this template.")
+    ] = None
+    template_version: Annotated[
+        int | None, Field(ge=1, le=999_999, description="Of this version; else of the newest.")
+    ] = None
     subject: _Template | None = None
     body: _Template | None = None
+    text: Annotated[
+        _Template | None, Field(description="Plain text; made from the body if left out.")
+    ] = None
+    defaults: Annotated[
+        dict[str, str] | None,
+        Field(max_length=100, description="What stands for a field that is missing or empty."),
+    ] = None
     config: ConfigBody | None = None
     unknown_policy: Literal["auto", "hold", "resend"] | None = None
 
@@ -82,15 +95,6 @@ class PurgeBody(Body):
     """The name of the queue, said again by whoever throws its letters away."""
 
     confirm: Annotated[str | None, Field(max_length=200)] = None
-
-
-class PreviewBody(Body):
-    """A template, and somebody who would read it."""
-
-    subject: _Template | None = None
-    body: _Template | None = None
-    contact: Annotated[dict[str, Any], Field(examples=[{"email": "ada@example.com"}])]
-    config: ConfigBody | None = None
 
 
 def read_as(kind: type[B], raw: object) -> B:

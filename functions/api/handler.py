@@ -35,9 +35,12 @@ from sendmill.store import (
     ListStore,
     RecipientStore,
     SuppressionStore,
+    TemplateStore,
     UploadDepot,
 )
+from sendmill.stored_template import TemplateDesk
 from sendmill.suppression import SuppressionList
+from sendmill.template_trial import TemplateTrial
 from sendmill.timer import ScheduleTimer
 from sendmill.unsubscribe import Unsubscriber
 
@@ -64,6 +67,12 @@ def new_id(kind: str) -> str:
     return f"{kind}_{now()}{secrets.token_hex(4)}"
 
 
+templates = TemplateDesk(
+    shelf=TemplateStore(dynamodb, settings.campaigns_table),
+    trial=TemplateTrial(),
+    clock=now,
+    new_id=new_id,
+)
 office = Office(
     lists=lists,
     campaigns=campaigns,
@@ -79,6 +88,8 @@ office = Office(
     new_id=new_id,
     default_from=settings.default_from_email,
     unknown_policy=settings.unknown_policy or UnknownPolicy.AUTO,
+    templates=templates.shelf,
+    trial=templates.trial,
 )
 imports = ImportDesk(
     book=ImportBook(dynamodb, settings.campaigns_table, lists),
@@ -118,6 +129,7 @@ app = make_app(
         imports=imports,
         book=book,
         eraser=eraser,
+        templates=templates,
         region=settings.aws_region,
         environment=settings.environment,
         sign_in=settings.sign_in,

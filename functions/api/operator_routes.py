@@ -1,23 +1,16 @@
-"""Map the routes of those who run the service: dead letters, the account, previews."""
+"""Map the routes of those who run the service: dead letters, the account."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from bodies import PreviewBody, PurgeBody
+from bodies import PurgeBody
 from params import Limit
 from request import Answer, json_answer
-from sendmill.campaign import content_from_mapping
-from sendmill.contact import contact_from_mapping
 from sendmill.dead_letters import DeadLetterQueue
-from sendmill.dispatch import WORKER_FIELDS
 from sendmill.roles import Role
 from sendmill.store import AccountStore
-from sendmill.template import compile_content
 from table import RouteTable
-
-# What a preview is sent with when nothing is said: it is never mailed.
-_PREVIEW_FROM = "preview@example.com"
 
 
 def add_operator_routes(
@@ -32,28 +25,6 @@ def add_operator_routes(
         account = accounts.load(region)
         return json_answer(
             200, {**asdict(account), "region": region, "rate": round(account.rate(), 2)}
-        )
-
-    @table.post(
-        "/v1/templates/preview",
-        role=Role.VIEWER,
-        tag="templates",
-        answers={200: "shapes:PreviewView"},
-    )
-    def preview_template(body: PreviewBody) -> Answer:
-        """Show what a contact would read; nothing is sent."""
-        content = content_from_mapping(body.plain(), default_from=_PREVIEW_FROM)
-        compiled = compile_content(content)
-        fields = contact_from_mapping(body.contact).template_fields()
-        rendered = compiled.render({**WORKER_FIELDS, **fields})
-        return json_answer(
-            200,
-            {
-                "subject": rendered.subject,
-                "text": rendered.text,
-                "html": rendered.html,
-                "variables": sorted(compiled.variables),
-            },
         )
 
 

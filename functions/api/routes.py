@@ -20,10 +20,12 @@ from sendmill.erasure import Eraser
 from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.store import AccountStore, CampaignStore, ListStore
+from sendmill.stored_template import TemplateDesk
 from sendmill.suppression import SuppressionList
 from sendmill.unsubscribe import Unsubscriber
 from suppression_routes import add_suppression_routes
 from table import RouteTable
+from template_routes import add_template_routes
 from unsubscribe_routes import add_unsubscribe_routes
 
 
@@ -39,6 +41,7 @@ def build_routes(
     imports: ImportDesk,
     book: ContactBook,
     eraser: Eraser,
+    templates: TemplateDesk,
     region: str,
     environment: str = "",
     sign_in: str = "",
@@ -50,6 +53,7 @@ def build_routes(
     add_list_routes(table, office, lists)
     add_import_routes(table, imports)
     add_contact_routes(table, book, eraser)
+    add_template_routes(table, templates, book)
     add_campaign_routes(table, office, campaigns)
     add_suppression_routes(table, suppressions)
     add_unsubscribe_routes(table, unsubscriber)

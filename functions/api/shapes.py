@@ -112,6 +112,9 @@ class CampaignView(Shape):
     status: Status
     reason: str
     list_id: str
+    list_revision: Count
+    template_id: Annotated[str, Field(description="What it was made from, if from a template.")]
+    template_version: Count
     created_at: Seconds
     rows: Count
     rejected: Rejected
@@ -230,12 +233,3 @@ class AccountView(Shape):
     safety: float
     factor: float
     factor_at: int
-
-
-class PreviewView(Shape):
-    """What a contact would read."""
-
-    subject: str
-    text: str
-    html: str
-    variables: list[str]

@@ -21,7 +21,7 @@ from fakes import (
     make_campaign,
     make_row,
 )
-from sendmill.campaign import OVER, STARTABLE, Status, UnknownPolicy
+from sendmill.campaign import OVER, STARTABLE, Content, Status, UnknownPolicy
 from sendmill.dispatch import (
     CHUNK_SIZE,
     Job,
@@ -442,3 +442,15 @@ def test_a_draft_whose_list_was_deleted_cannot_start() -> None:
     with pytest.raises(NotFound, match="contact list"):
         world.office.start(campaign.id)
     assert world.office.campaign(campaign.id).status is Status.DRAFT
+
+
+def test_a_campaign_is_not_made_of_what_the_trial_refuses() -> None:
+    def refuse(content: Content) -> object:
+        raise InvalidTemplate(f"too much: {content.subject}")
+
+    world = World()
+    found = world.office.import_list(FILE, name="Members")
+    office = replace(world.office, trial=refuse)
+    with pytest.raises(InvalidTemplate, match="too much: Hello"):
+        office.create_campaign(request(found.id))
+    assert set(world.campaigns.campaigns) == {"spring"}

@@ -17,6 +17,9 @@ CAMPAIGN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 MAX_NAME_CHARS = 200
 # Half of a surrogate pair, which JSON can carry and UTF-8 cannot.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+MAX_DEFAULTS = 100
+MAX_DEFAULT_CHARS = 1000
+_FIELD = re.compile(r"[a-z_][a-z0-9_]{0,63}\Z")
 # Jinja2 compiles this much in milliseconds; DynamoDB holds 400 KB an item.
 MAX_TEMPLATE_BYTES = 100_000
 
@@ -80,16 +83,27 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Hold what is written: two templates and the config they are sent with."""
+    """Hold what is written: the templates and the config they are sent with.
+
+    ``text`` is the plain-text part, made from the body when it is empty; ``defaults`` are what a
+    contact reads whose field is missing or empty.
+    """
 
     subject: str
     body: str
     config: Config
+    text: str = ""
+    defaults: tuple[tuple[str, str], ...] = ()
 
     def digest(self) -> str:
         """Return the name under which this content is kept: 32 hex characters of its SHA-256."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.plain(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the content as JSON can hold it, without what was not said."""
+        found = asdict(self)
+        return {name: value for name, value in found.items() if value not in ("", ())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +125,8 @@ class Campaign:
     created_at: int
     list_id: str = ""
     list_revision: int = 0
+    template_id: str = ""
+    template_version: int = 0
     rows: int = 0
     expected: int = 0
     total: int = 0
@@ -177,8 +193,10 @@ def content_from_mapping(raw: Mapping[str, Any], *, default_from: str = "") -> C
 
     Raises InvalidCampaign naming the field and what it holds.
     """
-    for name in ("subject", "body"):
+    for name in ("subject", "body", "text"):
         value = raw.get(name)
+        if name == "text" and not value:
+            continue
         if not isinstance(value, str) or not value.strip():
             raise InvalidCampaign(f"{name} must be a template of at least one character")
         if _SURROGATE.search(value):
@@ -187,7 +205,32 @@ def content_from_mapping(raw: Mapping[str, Any], *, default_from: str = "") -> C
         if size > MAX_TEMPLATE_BYTES:
             raise InvalidCampaign(f"{name} must be at most {MAX_TEMPLATE_BYTES} bytes (got {size})")
     config = config_from_mapping(raw.get("config") or {}, default_from=default_from)
-    return Content(subject=raw["subject"], body=raw["body"], config=config)
+    return Content(
+        subject=raw["subject"],
+        body=raw["body"],
+        config=config,
+        text=raw.get("text") or "",
+        defaults=defaults_from_mapping(raw.get("defaults")),
+    )
+
+
+def defaults_from_mapping(raw: object) -> tuple[tuple[str, str], ...]:
+    """Return what stands for missing fields, by name; raises InvalidCampaign naming the field."""
+    if not raw:
+        return ()
+    if not isinstance(raw, Mapping) or len(raw) > MAX_DEFAULTS:
+        raise InvalidCampaign(f"defaults must be at most {MAX_DEFAULTS} fields (got {_shown(raw)})")
+    for name, value in raw.items():
+        if not isinstance(value, str) or len(value) > MAX_DEFAULT_CHARS:
+            raise InvalidCampaign(
+                f"defaults.{name} must be text of at most {MAX_DEFAULT_CHARS} characters "
+                f"(got {_shown(value)})"
+            )
+        if not _FIELD.match(str(name)) or not value.isprintable():
+            raise InvalidCampaign(
+                f"defaults.{str(name)[:80]} must be a field and one printable line"
+            )
+    return tuple(sorted(raw.items()))
 
 
 def check_name(value: object, *, field: str = "name") -> str:

@@ -409,6 +409,8 @@ class _Batch:
         return None
 
     def _plan_send(self, key: Key, row: Row, now: int) -> Transition:
+        if not row.contact.email:
+            return fail(row, reason="the person was erased", now=now)
         content = self._content(key)
         if content.config in self._too_late:
             return postpone(row, until=now + self._too_late[content.config], now=now)

@@ -14,6 +14,7 @@ from sendmill.campaign import (
     REPUTATION_REASON,
     STARTABLE,
     Campaign,
+    Content,
     Status,
     UnknownPolicy,
     check_name,
@@ -37,6 +38,7 @@ from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, State
 from sendmill.ledger import Row, State
 from sendmill.outcome import QUOTA_REASON
 from sendmill.progress import Progress, progress
+from sendmill.stored_template import TemplateShelf, from_template
 from sendmill.template import compile_content
 
 
@@ -105,6 +107,8 @@ class Office:
     new_id: Callable[[str], str]
     default_from: str = ""
     unknown_policy: str = UnknownPolicy.AUTO
+    templates: TemplateShelf | None = None
+    trial: Callable[[Content], object] = compile_content
 
     def import_list(self, data: bytes, *, name: str, created_by: str = "") -> ContactList:
         """Import a CSV file: contacts into parts, rejected rows with line and reason beside.
@@ -160,10 +164,12 @@ class Office:
     def create_campaign(self, raw: Mapping[str, Any], *, created_by: str = "") -> Campaign:
         """Create a draft from ``name``, ``list_id``, ``subject``, ``body`` and ``config``.
 
-        Raises InvalidCampaign or InvalidTemplate naming the field, NotFound for the list.
+        ``template_id`` and perhaps ``template_version`` may stand for subject and body. Raises
+        InvalidCampaign or InvalidTemplate naming the field, NotFound for the list.
         """
+        raw = from_template(raw, self.templates)
         content = content_from_mapping(raw, default_from=self.default_from)
-        compile_content(content)
+        self.trial(content)
         list_id = raw.get("list_id")
         if not isinstance(list_id, str) or not list_id:
             raise InvalidCampaign(f"list_id must be the id of a contact list (got {list_id!r})")
@@ -176,6 +182,8 @@ class Office:
             created_at=self.clock(),
             list_id=contacts.id,
             list_revision=contacts.revision,
+            template_id=str(raw.get("template_id") or ""),
+            template_version=int(raw.get("template_version") or 0),
             rows=contacts.rows,
             expected=contacts.accepted,
             invalid=contacts.invalid,

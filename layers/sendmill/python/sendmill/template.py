@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Literal, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
 from jinja2.filters import do_round
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -101,12 +101,16 @@ class Compiled:
     _body: Callable[[Mapping[str, str]], list[str]]
     is_html: bool
     variables: frozenset[str]
+    _text: Callable[[Mapping[str, str]], list[str]] | None = None
+    _defaults: tuple[tuple[str, str], ...] = ()
 
     def render(self, fields: Mapping[str, str]) -> Rendered:
         """Return the mail for these fields.
 
         Raises InvalidTemplate naming the variable that is missing and has no default.
         """
+        if self._defaults:
+            fields = with_defaults(fields, self._defaults)
         subject = " ".join("".join(_render("subject", self._subject, fields)).split())
         control = _CONTROL.search(subject)
         if control:
@@ -115,6 +119,9 @@ class Compiled:
             )
         pieces = _render("body", self._body, fields)
         body = "".join(pieces)
+        if self._text is not None:
+            said = "".join(_render("text", self._text, fields))
+            return Rendered(subject=subject, text=said, html=body if self.is_html else "")
         if self.is_html:
             return Rendered(subject=subject, text=text_from_pieces(pieces), html=body)
         return Rendered(subject=subject, text=body, html="")
@@ -126,11 +133,44 @@ def compile_content(content: Content) -> Compiled:
 
     A body is HTML when it holds an HTML tag. Raises InvalidTemplate naming part and line.
     """
+    return _compiled(content, _ENVIRONMENTS)
+
+
+def preview(content: Content, fields: Mapping[str, str]) -> tuple[Rendered, list[str]]:
+    """Return what somebody would read, a missing field as its name in brackets, and those names.
+
+    Raises InvalidTemplate where a template cannot even so be rendered.
+    """
+    missing: set[str] = set()
+    undefined = type("Noted", (_Noted,), {"missing": missing})
+    environments = {
+        escape: _environment(escape=escape, undefined=undefined) for escape in _ENVIRONMENTS
+    }
+    rendered = _compiled(content, environments).render(fields)
+    return rendered, sorted(missing)
+
+
+def with_defaults(
+    fields: Mapping[str, str], defaults: tuple[tuple[str, str], ...]
+) -> Mapping[str, str]:
+    """Return the fields, and the default of each that is missing or empty."""
+    return {**fields, **{name: said for name, said in defaults if not fields.get(name)}}
+
+
+def _compiled(content: Content, environments: Mapping[bool, _Sandbox]) -> Compiled:
     is_html = bool(_HTML.search(content.body))
-    subject, used_above = _compile("subject", content.subject, escape=False)
-    body, used_below = _compile("body", content.body, escape=is_html)
+    subject, used = _compile("subject", content.subject, environments[False])
+    body, used_below = _compile("body", content.body, environments[is_html])
+    text, used_beside = None, frozenset[str]()
+    if content.text:
+        text, used_beside = _compile("text", content.text, environments[False])
     return Compiled(
-        _subject=subject, _body=body, is_html=is_html, variables=used_above | used_below
+        _subject=subject,
+        _body=body,
+        is_html=is_html,
+        variables=used | used_below | used_beside,
+        _text=text,
+        _defaults=content.defaults,
     )
 
 
@@ -144,8 +184,36 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return False
 
 
-def _environment(*, escape: bool) -> _Sandbox:
-    found = _Sandbox(autoescape=escape, undefined=StrictUndefined, keep_trailing_newline=True)
+class _Noted(Undefined):
+    """Stand in the place of a missing field, and note which one it is."""
+
+    missing: ClassVar[set[str]] = set()
+
+    def _note(self) -> str:
+        name = str(self._undefined_name)
+        self.missing.add(name)
+        return f"[{name}]"
+
+    def __str__(self) -> str:
+        return self._note()
+
+    def __bool__(self) -> bool:
+        self._note()
+        return False
+
+    def __len__(self) -> int:
+        self._note()
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return self._note() == other
+
+    def __hash__(self) -> int:
+        return hash(self._note())
+
+
+def _environment(*, escape: bool, undefined: type[Undefined] = StrictUndefined) -> _Sandbox:
+    found = _Sandbox(autoescape=escape, undefined=undefined, keep_trailing_newline=True)
     found.globals = {}
     found.filters = {**{name: found.filters[name] for name in FILTERS}, "round": _round}
     found.tests = {name: found.tests[name] for name in TESTS}
@@ -164,10 +232,9 @@ _ENVIRONMENTS = {escape: _environment(escape=escape) for escape in (False, True)
 
 
 def _compile(
-    part: str, source: str, *, escape: bool
+    part: str, source: str, environment: _Sandbox
 ) -> tuple[Callable[[Mapping[str, str]], list[str]], frozenset[str]]:
     _check_size(part, source)
-    environment = _ENVIRONMENTS[escape]
     try:
         tree = environment.parse(source)
         _refuse_denied(part, tree)

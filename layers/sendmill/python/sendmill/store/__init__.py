@@ -11,6 +11,7 @@ from sendmill.store.imports import ImportBook
 from sendmill.store.lists import ListStore
 from sendmill.store.recipients import RecipientStore
 from sendmill.store.suppressions import SuppressionStore
+from sendmill.store.templates import TemplateStore
 from sendmill.store.uploads import UploadDepot
 from sendmill.store.watermarks import WatermarkStore
 
@@ -24,6 +25,7 @@ __all__ = [
     "RecipientStore",
     "SharedLimiter",
     "SuppressionStore",
+    "TemplateStore",
     "UploadDepot",
     "WatermarkStore",
 ]

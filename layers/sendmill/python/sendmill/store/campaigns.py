@@ -14,7 +14,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -482,7 +481,7 @@ def _chunk_key(chunk: int) -> str:
 
 
 def _content_text(content: Content) -> str:
-    return json.dumps(asdict(content), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(content.plain(), ensure_ascii=False, separators=(",", ":"))
 
 
 def _content(raw: str) -> Content:
@@ -493,6 +492,8 @@ def _content(raw: str) -> Content:
         subject=value["subject"],
         body=value["body"],
         config=Config(email_service=service, **config),
+        text=value.get("text", ""),
+        defaults=tuple((name, said) for name, said in value.get("defaults", ())),
     )
 
 
@@ -505,6 +506,8 @@ def _item(campaign: Campaign) -> Item:
         "created_at": campaign.created_at,
         "list_id": campaign.list_id,
         "list_revision": campaign.list_revision,
+        "template_id": campaign.template_id,
+        "template_version": campaign.template_version,
         "rows": campaign.rows,
         "expected": campaign.expected,
         "total": campaign.total,
@@ -534,6 +537,8 @@ def _campaign(item: Item) -> Campaign:
         created_at=number(item, "created_at"),
         list_id=text(item, "list_id"),
         list_revision=number(item, "list_revision"),
+        template_id=text(item, "template_id"),
+        template_version=number(item, "template_version"),
         rows=number(item, "rows"),
         expected=number(item, "expected"),
         total=number(item, "total"),
