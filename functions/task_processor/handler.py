@@ -23,13 +23,18 @@ from typing import TYPE_CHECKING, Any
 import task_handlers
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
+from sendmill import aws
 from sendmill.observe import logger, metrics, tracer
 from sendmill.tasks import TaskEvent, configure, lambda_handler, listen
+from sendmill.tasks.config import current
+from sendmill.tasks.receipts.dynamodb import DynamoReceipts
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-configure(modules=("sendmill.tasks.builtin", task_handlers.__name__))
+# Receipts are two writes a task: the lean client does them in a quarter of boto3's time.
+receipts = DynamoReceipts(current().receipts_table, dynamodb=aws.hot_dynamodb())
+configure(modules=("sendmill.tasks.builtin", task_handlers.__name__), receipts=receipts)
 # The lines of the package become ours: JSON, and without addresses.
 logging.getLogger("sendmill")
 copy_config_to_registered_loggers(logger, include={"sendmill"})
