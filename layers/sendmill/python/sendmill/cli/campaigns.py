@@ -78,26 +78,56 @@ def create_campaign(
     if bool(body) == bool(template):
         raise WrongUse("say either --body FILE with --subject, or --template ID")
     place = here(context)
-    template_id, _, version = template.partition(":")
     config = given(from_email=sender, reply_to=reply_to, email_service=service, aws_region=region)
     asked = given(
         name=name,
         list_id=list_id,
         subject=subject,
         body=text_of(body) if body else "",
-        template_id=template_id,
-        template_version=int(version) if version.isdecimal() else None,
         config=config,
         unknown_policy=unknown,
+        **_template(template),
     )
     place.out.show(place.api.post(_PATH, asked), *_VIEW)
 
 
+@app.command("edit")
+def edit_campaign(
+    context: typer.Context,
+    campaign_id: str,
+    name: Annotated[str, typer.Option(help="Another name.")] = "",
+    list_id: Annotated[str, typer.Option("--list", help="Another contact list.")] = "",
+    subject: Annotated[str, typer.Option(help="Another subject.")] = "",
+    body: Annotated[str, typer.Option(help="File with another HTML; - is standard input.")] = "",
+    template: Annotated[str, typer.Option(help="ID or ID:VERSION of another template.")] = "",
+    sender: Annotated[str, typer.Option("--from", help="Another sender.")] = "",
+    reply_to: Annotated[str, typer.Option(help="Another address for answers.")] = "",
+) -> None:
+    """Change a draft; what is not said stays."""
+    place = here(context)
+    asked = given(
+        name=name,
+        list_id=list_id,
+        subject=subject,
+        body=text_of(body) if body else "",
+        config=given(from_email=sender, reply_to=reply_to),
+        **_template(template),
+    )
+    if not asked:
+        raise WrongUse("say what is to change")
+    place.out.show(place.api.patch(f"{_PATH}/{campaign_id}", asked), *_VIEW)
+
+
 @app.command("clone")
-def clone_campaign(context: typer.Context, campaign_id: str) -> None:
+def clone_campaign(
+    context: typer.Context,
+    campaign_id: str,
+    name: Annotated[str, typer.Option(help="Name of the copy.")] = "",
+) -> None:
     """Make a new draft of a campaign."""
     place = here(context)
-    place.out.show(place.api.post(f"{_PATH}/{campaign_id}/clone"), *_VIEW)
+    body = given(name=name) or None
+    place.out.show(place.api.post(f"{_PATH}/{campaign_id}/clone", body), *_VIEW)
 
 
 @app.command("delete")
@@ -261,6 +291,14 @@ def moment(text: str) -> int:
         return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
     except ValueError as error:
         raise WrongUse(f"--at is no time: {error}") from error
+
+
+def _template(said: str) -> dict[str, Any]:
+    """Return what ``ID`` or ``ID:VERSION`` says."""
+    template_id, colon, version = said.partition(":")
+    if colon and not version.isdecimal():
+        raise WrongUse(f"--template is ID or ID:VERSION (got {said!r})")
+    return given(template_id=template_id, template_version=int(version or 0) or None)
 
 
 def _asked_to(

@@ -16,9 +16,11 @@ from sendmill.cli.place import Place, given, here, pairs, save
 
 app = typer.Typer(help="Contact lists.", no_args_is_help=True)
 _LIST = ("list_id", "name", "rows", "accepted", "rejected", "fields", "created_at")
+_PERSON = ("contact_id", "line", "email", "fields")
 _PATH = "/v1/contact-lists"
 _POLL_SECONDS = 1.0
 _OVER = ("done", "failed")
+_ERASED = ("lists", "recipients")
 
 
 @app.command("show")
@@ -98,7 +100,42 @@ def show_contacts(
     """List the contacts of a list."""
     place = here(context)
     found = place.api.pages(f"{_PATH}/{list_id}/contacts", limit, query=query)
-    place.out.show(found, "contact_id", "line", "email", "fields")
+    place.out.show(found, *_PERSON)
+
+
+@app.command("add-contact")
+def add_contact(
+    context: typer.Context,
+    list_id: str,
+    email: str,
+    fields: Annotated[list[str] | None, typer.Option("--field", help="NAME=VALUE.")] = None,
+) -> None:
+    """Add somebody to a list; campaigns that were started keep theirs."""
+    place = here(context)
+    body = {"email": email, **given(fields=pairs(fields or [], "--field"))}
+    place.out.show(place.api.post(f"{_PATH}/{list_id}/contacts", body), *_PERSON)
+
+
+@app.command("change-contact")
+def change_contact(
+    context: typer.Context,
+    list_id: str,
+    contact_id: str,
+    email: Annotated[str, typer.Option(help="Another address.")] = "",
+    fields: Annotated[list[str] | None, typer.Option("--field", help="NAME=VALUE.")] = None,
+) -> None:
+    """Change a contact's address, or some of its fields."""
+    place = here(context)
+    body = given(email=email, fields=pairs(fields or [], "--field"))
+    place.out.show(place.api.patch(f"{_PATH}/{list_id}/contacts/{contact_id}", body), *_PERSON)
+
+
+@app.command("remove-contact")
+def remove_contact(context: typer.Context, list_id: str, contact_id: str) -> None:
+    """Take somebody out of a list."""
+    place = here(context)
+    place.api.delete(f"{_PATH}/{list_id}/contacts/{contact_id}")
+    place.out.show({"removed": contact_id})
 
 
 @app.command("rename")
@@ -131,7 +168,12 @@ def erase_person(
     """Erase a person from every list and every campaign; only the hash stays suppressed."""
     place = here(context)
     body = {"email": email, "confirm": confirm}
-    place.out.show(place.api.post("/v1/contacts/erase", body), "lists", "recipients")
+    found = place.api.post("/v1/contacts/erase", body)
+    counts = {name: found.get(name, 0) for name in _ERASED}
+    while found.get("cursor"):  # much to look through takes several answers
+        found = place.api.post("/v1/contacts/erase", {**body, "cursor": found["cursor"]})
+        counts = {name: counts[name] + found.get(name, 0) for name in _ERASED}
+    place.out.show({**found, **counts})
 
 
 class _Counted:
