@@ -18,6 +18,7 @@ from unit.test_task_pictures import bomb, encoded
 
 from integration.harness import eventually
 from sendmill.tasks.receipts.recent import RecentTask, RecentTasks
+from sendmill.tasks.uuid7 import derived_id
 from stack import Stack
 
 pytestmark = pytest.mark.integration
@@ -259,7 +260,7 @@ def test_a_periodic_task_fires_as_terraform_scheduled_it(stack: Stack, files: Fi
     before = set(files.keys("exports/"))
     soon = datetime.now(UTC) + timedelta(seconds=1)
     name = f"once-{uuid4().hex[:8]}"
-    scheduler.create_schedule(
+    made_as = scheduler.create_schedule(
         Name=name,
         GroupName=group,
         ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})",
@@ -275,4 +276,7 @@ def test_a_periodic_task_fires_as_terraform_scheduled_it(stack: Stack, files: Fi
     finally:
         scheduler.delete_schedule(Name=name, GroupName=group)
     assert len(made) == 1
+    moments = (f"{soon + timedelta(seconds=n):%Y-%m-%dT%H:%M:%SZ}" for n in range(90))
+    ids = {derived_id("schedule", made_as["ScheduleArn"], moment) for moment in moments}
+    assert len(ids & set(recent(stack))) == 1, "its id is made of its schedule and its time"
     assert b"alive" in files.get(made.pop())
