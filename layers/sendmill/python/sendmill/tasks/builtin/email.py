@@ -142,6 +142,7 @@ class Notifier:
 
 @task(name="send_notification_email", sync_fallback=True, permanent=(PermanentError,))
 def send_notification_email(
+    *,
     user_id: int | str,
     subject: str,
     template_name: str,

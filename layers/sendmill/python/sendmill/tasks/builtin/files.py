@@ -164,7 +164,7 @@ class ReportWorker:
     aliases=("process_guard_report",),
     permanent=(PermanentError,),
 )
-def guard_report(report_id: int | str) -> str:
+def guard_report(*, report_id: int | str) -> str:
     """Check the files of a report, make thumbnails, write the result, tell the supervisors."""
     from sendmill.tasks.builtin.wiring import report_worker
 

@@ -157,6 +157,7 @@ class LinkMailer:
 
 @task(name="generate_report", permanent=(PermanentError,))
 def generate_report(
+    *,
     title: str,
     formats: list[str] | None = None,
     rows: list[Any] | None = None,
@@ -185,7 +186,7 @@ def generate_report(
 
 @task(name="send_report_links", permanent=(PermanentError,))
 def send_report_links(
-    user_id: int | str, title: str, rows: int, keys: list[str], email: str = ""
+    *, user_id: int | str, title: str, rows: int, keys: list[str], email: str = ""
 ) -> str:
     """Mail one reader links to generated reports; return the provider's id."""
     from sendmill.tasks.builtin.wiring import link_mailer
