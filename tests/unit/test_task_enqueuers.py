@@ -10,29 +10,11 @@ from sendmill.tasks.testing import recorded_tasks
 def test_the_names_that_applications_call_are_those_of_the_built_in_tasks() -> None:
     with recorded_tasks() as tasks:
         send_notification_email(user_id=1, subject="s", template_name="a.html", context={"n": 1})
-        send_notification_email(
-            user_id=1,
-            subject="s",
-            template_name="a.html",
-            email="ada@example.com",
-            transactional=True,
-        )
         process_guard_report(report_id=5)
     assert [(one.name, one.kwargs) for one in tasks.sent] == [
         (
             "send_notification_email",
             {"user_id": 1, "subject": "s", "template_name": "a.html", "context": {"n": 1}},
-        ),
-        (
-            "send_notification_email",
-            {
-                "user_id": 1,
-                "subject": "s",
-                "template_name": "a.html",
-                "context": {},
-                "email": "ada@example.com",
-                "transactional": True,
-            },
         ),
         ("guard_report", {"report_id": 5}),
     ]

@@ -19,25 +19,15 @@ def send_notification_email(
     subject: str,
     template_name: str,
     context: Mapping[str, Any] | None = None,
-    email: str = "",
-    transactional: bool = False,
     **options: Any,
 ) -> EnqueueResult:
-    """Mail a user a template; ``options`` are those of ``sqs_client.send_task``.
-
-    ``email`` is the user's address, where it is known here; else the processor looks it up.
-    ``transactional`` mails also who unsubscribed from campaigns.
-    """
-    payload: dict[str, Any] = {
+    """Mail a user a template; ``options`` are those of ``sqs_client.send_task``."""
+    payload = {
         "user_id": user_id,
         "subject": subject,
         "template_name": template_name,
         "context": dict(context or {}),
     }
-    if email:
-        payload["email"] = email
-    if transactional:
-        payload["transactional"] = True
     return sqs_client.send_task(NOTIFICATION_EMAIL, payload, **options)
 
 
