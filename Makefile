@@ -15,9 +15,17 @@ EMAIL ?=
 ROLE ?= admin
 ALARM ?=
 MANIFEST ?=
+RECIPIENTS ?=
+PLAN ?=
+BATCH ?=
+FUNCTION ?=
+SINCE ?=
+FOLLOW ?=
+TABLE ?=
 TESTS ?=
 BENCH ?= full
 export ENV EMULATED EMULATOR EMULATOR_PORT ID EMAIL ROLE ALARM MANIFEST BENCH
+export FUNCTION SINCE FOLLOW TABLE
 
 PYTHON := .venv/bin/python
 
@@ -39,9 +47,6 @@ down: ## Stop the emulator
 
 console: ## Serve the console from the sources, in front of a stack that stands (make up deploy)
 	@$(PYTHON) scripts/vendor.py && $(PYTHON) scripts/console_server.py
-
-status: ## Say whether the emulator runs
-	@scripts/emulator.sh status
 
 ## Work on it
 .PHONY: setup test check unit integration fault terraform-test format lock clean security
@@ -120,6 +125,29 @@ unlock: ## Release a lock that a killed deploy left (ID=...)
 
 alarm-drill: ## Fire an alarm of each severity on purpose (ALARM=... another one)
 	@scripts/alarm_drill.sh
+
+## Look after it: ENV and EMULATED as above
+.PHONY: status logs dead-letters halt pause-all cost sbom
+status: ## Show queues, campaigns, alarms and live versions
+	@scripts/operate.sh status
+
+logs: ## Follow the functions' logs (FUNCTION=api, SINCE=1h, FOLLOW=0)
+	@scripts/operate.sh logs
+
+dead-letters: ## Show what could not be handled, and why
+	@scripts/operate.sh dead-letters
+
+halt: ## Stop all work on the queues, losing nothing; the next deploy turns it on again
+	@scripts/operate.sh halt
+
+pause-all: ## Let no campaign send by itself, after a restore (TABLE=a restored table)
+	@scripts/operate.sh pause-all
+
+cost: setup ## Estimate a campaign's cost (RECIPIENTS=100000, PLAN=essentials, BATCH=10)
+	@$(PYTHON) scripts/cost.py --environment $(ENV) --recipients "$(RECIPIENTS)" $(if $(PLAN),--plan $(PLAN)) $(if $(BATCH),--batch $(BATCH))
+
+sbom: setup ## Write the bill of materials and the licences of what Lambda runs
+	@scripts/build.sh lambda >&2 && scripts/sbom.sh
 
 ## Measure it
 .PHONY: bench cold-start load

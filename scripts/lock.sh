@@ -28,6 +28,7 @@ locks=(
   scripts/requirements/django52
   scripts/requirements/django60
   scripts/requirements/django61
+  scripts/requirements/pipeline
 )
 
 # The oldest Python that a lock has to serve.

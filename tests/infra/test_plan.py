@@ -65,11 +65,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ROOT / "scripts", copy / "scripts", ignore=shutil.ignore_patterns("__pycache__")
     )
     (copy / "terraform/backend.tf").unlink()
+    initialise(copy)
     return copy
 
 
-def terraform(root: Path, sts: str, *words: str) -> str:
-    done = subprocess.run(
+def run(root: Path, sts: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         ["terraform", f"-chdir={root / 'terraform'}", *words],
         env={
             "PATH": os.environ["PATH"],
@@ -85,18 +86,33 @@ def terraform(root: Path, sts: str, *words: str) -> str:
         text=True,
         check=False,
     )
+
+
+def terraform(root: Path, sts: str, *words: str) -> str:
+    done = run(root, sts, *words)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-def planned(root: Path, sts: str, digests: dict[str, str]) -> dict[str, Any]:
-    """Return every resource of a first deploy by its address, with no zip anywhere."""
+def initialise(root: Path) -> None:
+    done = subprocess.run(
+        ["bash", str(root / "scripts/terraform.sh"), "validate"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def put_manifest(root: Path, digests: dict[str, str]) -> None:
     manifest = json.loads((ROOT / "terraform/tests/fixtures/artefacts/artefacts.json").read_text())
     for name, digest in digests.items():
         manifest["functions"][name]["digest"] = digest
     folder = root / "build/lambda"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "artefacts.json").write_text(json.dumps(manifest))
+
+
+def planned(root: Path, sts: str, digests: dict[str, str]) -> dict[str, Any]:
+    """Return every resource of a first deploy by its address, with no zip anywhere."""
+    put_manifest(root, digests)
     terraform(
         root, sts, "plan", "-input=false", "-refresh=false", "-var-file=env/prod.tfvars", "-out=p"
     )
@@ -108,11 +124,35 @@ def planned(root: Path, sts: str, digests: dict[str, str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["-var-file=env/prod.tfvars", '-var=allowed_account_ids=["999999999999"]'],
+            "AWS account ID not allowed: 111111111111",
+        ),
+        (
+            [
+                "-var-file=env/govcloud.tfvars",
+                "-var=environment=prod",
+                "-var=use_fips_endpoints=false",
+            ],
+            "belongs in partition aws-us-gov, but these credentials",
+        ),
+        (["-var-file=env/dev.tfvars"], 'environment is "dev" but the workspace is "prod"'),
+    ],
+    ids=["account", "partition", "workspace"],
+)
+def test_the_wrong_place_is_refused_with_a_sentence(
+    root: Path, sts: str, words: list[str], sentence: str
+) -> None:
+    put_manifest(root, {})
+    done = run(root, sts, "plan", "-input=false", "-refresh=false", "-no-color", *words)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_a_changed_comment_in_one_function_is_in_its_plan_alone(root: Path, sts: str) -> None:
-    done = subprocess.run(
-        ["bash", str(root / "scripts/terraform.sh"), "validate"], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
     before = planned(root, sts, {})
     after = planned(root, sts, {"dispatch": "changed"})
 
