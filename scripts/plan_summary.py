@@ -1,7 +1,8 @@
 """Say in a few lines of Markdown what a plan would do; what it destroys stands first, in bold.
 
 Reads `terraform show -json PLAN` on stdin. Values are left out: a comment is read by more people
-than a state.
+than a state. With `--protected` it says instead what of that is protected data, and exits with 3
+if there is any: a destroy that began would stop half-way.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ def main() -> int:
     """Read a plan, print its summary, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("environment", help="heading of the summary")
+    parser.add_argument("--protected", action="store_true", help="look for protected data alone")
     arguments = parser.parse_args()
     try:
         plan = json.load(sys.stdin)
     except ValueError as error:
         print(f"plan-summary: stdin must be a plan in JSON ({error})", file=sys.stderr)
         return 1
+    if arguments.protected:
+        found = protected(plan)
+        print("\n".join(found))
+        return 3 if found else 0
     print("\n".join(summary(arguments.environment, plan)))
     return 0
 
@@ -65,6 +71,22 @@ def by_kind(plan: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             if actions in wanted:
                 found.setdefault(kind, []).append(resource)
     return found
+
+
+def protected(plan: dict[str, Any]) -> list[str]:
+    """Return the addresses of what the plan would destroy although it is protected."""
+    lost = by_kind(plan)
+    doomed = [*lost.get("destroyed", []), *lost.get("replaced", [])]
+    return [one["address"] for one in doomed if _is_protected(one["change"]["before"] or {})]
+
+
+def _is_protected(before: dict[str, Any]) -> bool:
+    """Tables and user pools have a switch; a bucket is protected by not being emptied."""
+    return (
+        before.get("deletion_protection_enabled") is True
+        or before.get("deletion_protection") == "ACTIVE"
+        or ("force_destroy" in before and "bucket" in before and before["force_destroy"] is False)
+    )
 
 
 def _count(kind: str, resources: list[dict[str, Any]]) -> str:

@@ -37,6 +37,19 @@ deploy() {
   apply_plan
 }
 
+# Before anything is gone: AWS would refuse the tables too, but only after the rest was destroyed.
+refuse_protected() {
+  local plan protected python status=0
+  plan="$(run_terraform show -json "$PLAN")"
+  python="$("$REPOSITORY/scripts/find_python.sh")"
+  protected="$("$python" "$REPOSITORY/scripts/plan_summary.py" "$ENV" --protected <<<"$plan")" || status=$?
+  [ "$status" != 0 ] || return 0
+  [ "$status" = 3 ] || exit "$status"
+  rm -f "$PLAN"
+  say "$ENV protects its data: set protect_data = false in terraform/env/$ENV.tfvars, deploy, and destroy again. Nothing was destroyed."
+  die "$protected"
+}
+
 destroy() {
   local status=0
   make_plan -destroy -lock-timeout="${LOCK_TIMEOUT:-30s}" >&2 || status=$?
@@ -45,6 +58,7 @@ destroy() {
     return 0
   fi
   [ "$status" = 2 ] || return "$status"
+  refuse_protected
   confirm_by_name destroy
   apply_plan
 }

@@ -39,7 +39,7 @@ fi
 case "$1" in
   plan) echo "the plan"; exit "${PLAN_STATUS:-2}" ;;
   output) cat "$OUTPUTS" ;;
-  show) echo '{"resource_changes": []}' ;;
+  show) [ -n "${PLAN_JSON:-}" ] || PLAN_JSON='{"resource_changes": []}'; echo "$PLAN_JSON" ;;
 esac
 """
 
@@ -237,6 +237,32 @@ def test_production_wants_its_name_typed(checkout: Checkout, verb: str, name: st
     assert done.returncode == 1
     assert f'"yes" is not "{name}". Nothing was changed.' in done.stderr
     assert not any(line.startswith("apply") for line in checkout.calls)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"deletion_protection_enabled": True},
+        {"deletion_protection": "ACTIVE"},
+        {"bucket": "contacts", "force_destroy": False},
+    ],
+    ids=["table", "user pool", "bucket"],
+)
+def test_destroy_stops_at_protected_data_before_anything_is_gone(
+    checkout: Checkout, before: dict[str, object]
+) -> None:
+    change = {"actions": ["delete"], "before": before}
+    protected = {"address": "module.store.it", "type": "t", "change": change}
+    plan = json.dumps({"resource_changes": [protected]})
+    done = checkout.run("destroy", ENV="prod", CI="true", PLAN_JSON=plan)
+    assert done.returncode == 1
+    assert "prod protects its data" in done.stderr
+    assert done.stderr.endswith("Nothing was destroyed.\nmodule.store.it\n")
+    assert not any(line.startswith("apply") for line in checkout.calls)
+    free = {"deletion_protection_enabled": False, "deletion_protection": "INACTIVE"}
+    change["before"] = {**free, "bucket": "b", "force_destroy": True}
+    plan = json.dumps({"resource_changes": [protected]})
+    assert checkout.run("destroy", ENV="prod", CI="true", PLAN_JSON=plan).returncode == 0
 
 
 def test_the_plan_that_was_shown_is_the_plan_that_is_applied(checkout: Checkout) -> None:
