@@ -60,7 +60,8 @@ async function renew() {
     return tokens.access;
   } catch (error) {
     tokens = null;
-    throw new SignedOut(error.message);
+    dispatchEvent(new Event("signedout"));
+    throw new SignedOut(`Your session has ended (${error.message}).`);
   }
 }
 

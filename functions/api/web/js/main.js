@@ -1,9 +1,9 @@
 // Begin: read the settings, finish a sign-in, and show the page that the address names.
-import { boot, signIn, signOut, signedIn, SignedOut, userName } from "./auth.js";
+import { boot, signIn, signOut, signedIn, userName } from "./auth.js";
 import { get } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./core.js";
 import { match, useAddress } from "./router.js";
-import { Icon, Notice, Toasts, Wrong } from "./ui.js";
+import { Dialog, Icon, Notice, Toasts, Wrong } from "./ui.js";
 
 // Pages load when they are first opened.
 const PAGES = [
@@ -36,6 +36,7 @@ function Shell({ config, me }) {
   const [open, setOpen] = useState(false);
   const [page, setPage] = useState(null);
   const [error, setError] = useState(null);
+  const [ended, setEnded] = useState(false);
   const main = useRef(null);
   const moved = useRef(false);
   const can = (role) => RANKS.indexOf(me.role) >= RANKS.indexOf(role);
@@ -52,6 +53,13 @@ function Shell({ config, me }) {
       .catch(() => here && setError(new Error("This page could not be loaded. A new version may be out: reload the console.")));
     return () => (here = false);
   }, [address.path]);
+
+  // A session that ended under somebody's hands: sign in again, come back to the same address.
+  useEffect(() => {
+    const end = () => setEnded(true);
+    addEventListener("signedout", end);
+    return () => removeEventListener("signedout", end);
+  }, []);
 
   // After a move, a screen reader and the keyboard begin at the new page's heading.
   useEffect(() => {
@@ -90,6 +98,8 @@ function Shell({ config, me }) {
         ${page && !error && html`<${page.Show} key=${page.path} ...${page.values} query=${page.path === address.path ? address.query : page.query} can=${can} me=${me} config=${config} />`}
       </main>
     </div>
+    ${ended && html`<${Dialog} title="Your session has ended" submit="Sign in again" onClose=${() => setEnded(false)} onSubmit=${signIn}>
+      <p>What you were writing is kept, and is there when you come back.</p><//>`}
     <${Toasts} />`;
 }
 
@@ -136,20 +146,19 @@ async function begin() {
   const root = document.getElementById("app");
   const theme = localStorage.getItem("sendmill.theme");
   if (theme) document.documentElement.dataset.theme = theme;
+  const show = (view) => {
+    root.querySelector(".boot")?.remove();
+    render(view, root);
+  };
   let config = null;
   try {
     config = await boot();
-    if (!signedIn()) return render(html`<${Welcome} config=${config} />`, root);
+    if (!signedIn()) return show(html`<${Welcome} config=${config} />`);
     const me = await get("me");
-    render(html`<${Shell} config=${config} me=${me} />`, root);
+    show(html`<${Shell} config=${config} me=${me} />`);
   } catch (error) {
     const view = error.status === 403 ? html`<${NoRole} />` : html`<${Welcome} error=${error} config=${config} />`;
-    render(view, root);
+    show(view);
   }
 }
-
-// A session that ended under somebody's hands: sign in again and come back to the same address.
-addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof SignedOut) signIn();
-});
 begin();
