@@ -53,6 +53,7 @@ class Stack:
     port: int
     token: str = ""
     user: str = ""
+    id_token: str = ""
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -104,7 +105,8 @@ class Stack:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": password},
         )
-        self.token, self.user = answer["AuthenticationResult"]["AccessToken"], user
+        found = answer["AuthenticationResult"]
+        self.token, self.user, self.id_token = found["AccessToken"], user, found["IdToken"]
         return self.token
 
     def request(

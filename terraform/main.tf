@@ -77,6 +77,16 @@ module "api" {
     UNKNOWN_POLICY     = var.unknown_policy
     ROLES_CLAIM        = var.roles_claim
     SIGN_IN            = jsonencode(module.auth.sign_in)
+
+    SES_CONFIGURATION_SET    = module.mail.configuration_set
+    APPROVAL_OVER_RECIPIENTS = tostring(var.approval_over_recipients)
+
+    TASK_QUEUES = jsonencode([
+      { name = "email", url = module.email_queue.url, dead_letter_url = module.email_queue.dead_letter_url },
+      { name = "dispatch", url = module.dispatch_queue.url, dead_letter_url = module.dispatch_queue.dead_letter_url },
+      { name = "import", url = module.import_queue.url, dead_letter_url = module.import_queue.dead_letter_url },
+      { name = "feedback", url = module.feedback.queue_url, dead_letter_url = module.feedback.dead_letter_url },
+    ])
   }
 
   # It writes recipients for suppressions and unsubscribing, and deletes only suppressions.
@@ -101,8 +111,18 @@ module "api" {
     import-send       = module.import_queue.send_policy_json
     keys-read         = module.store.policies["keys_read"]
     dispatch-send     = module.dispatch_queue.send_policy_json
+    email-watch       = module.email_queue.watch_policy_json
     email-redrive     = module.email_queue.redrive_policy_json
+    dispatch-watch    = module.dispatch_queue.watch_policy_json
+    dispatch-redrive  = module.dispatch_queue.redrive_policy_json
+    import-watch      = module.import_queue.watch_policy_json
+    import-redrive    = module.import_queue.redrive_policy_json
+    feedback-watch    = module.feedback.watch_policy_json
+    feedback-redrive  = module.feedback.redrive_policy_json
     schedules-manage  = module.schedule.manage_policy_json
+    mail-send         = module.mail.send_policy_json
+    mail-secret-read  = module.mail.secret_read_policy_json
+    identities-read   = module.mail.identities_read_policy_json
   }
 }
 

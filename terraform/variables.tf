@@ -381,6 +381,18 @@ variable "emulator_url" {
   }
 }
 
+variable "approval_over_recipients" {
+  type        = number
+  description = "A campaign to more recipients than this wants a second person's approval before it starts; 0 never does."
+  nullable    = false
+  default     = 0
+
+  validation {
+    condition     = var.approval_over_recipients >= 0 && floor(var.approval_over_recipients) == var.approval_over_recipients
+    error_message = "approval_over_recipients must be a whole number, 0 or more (got ${var.approval_over_recipients})."
+  }
+}
+
 variable "api" {
   type = object({
     memory_mb       = optional(number, 512)

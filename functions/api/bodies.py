@@ -65,6 +65,35 @@ class CampaignBody(Body):
     unknown_policy: Literal["auto", "hold", "resend"] | None = None
 
 
+class EditBody(CampaignBody):
+    """What is to change of a draft; what is left out stays."""
+
+
+class CloneBody(Body):
+    """What the copy is to be called."""
+
+    name: _Name | None = None
+
+
+class StartBody(Body):
+    """The warnings of the checklist that a person has seen and accepts, by their ids."""
+
+    accept_warnings: Annotated[list[str] | None, Field(max_length=20)] = None
+
+
+class TestBody(Body):
+    """To whom a test is mailed, and as which contact (the line of the list) it is rendered."""
+
+    to: Annotated[list[Annotated[str, Field(max_length=320)]], Field(min_length=1, max_length=5)]
+    contact_id: Annotated[str | None, Field(max_length=64)] = None
+
+
+class QueueBody(Body):
+    """The name of a queue, as `GET /v1/tasks` shows it."""
+
+    queue: Annotated[str, Field(min_length=1, max_length=40)]
+
+
 class ScheduleBody(Body):
     """When a campaign starts, in seconds since 1970, and how late it still may."""
 

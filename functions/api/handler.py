@@ -15,14 +15,18 @@ from gate import make_app
 from headers import secured
 from routes import build_routes
 from sendmill import aws
+from sendmill.backlog import WorkQueues, queues_from_json
 from sendmill.campaign import UnknownPolicy
 from sendmill.contact_book import ContactBook
-from sendmill.dead_letters import DeadLetterQueue
+from sendmill.drafts import Desk
 from sendmill.erasure import Eraser
 from sendmill.importing import ImportDesk
 from sendmill.lifecycle import Office
 from sendmill.observe import logger, metrics, tracer
+from sendmill.provider import ProviderMailer, SesProvider
+from sendmill.provider.identity import ask_dmarc, ask_identities, ask_sender
 from sendmill.queue import QueueClient
+from sendmill.rate import Account
 from sendmill.roles import GROUPS_CLAIM
 from sendmill.secret import SecretStore
 from sendmill.settings import ApiSettings, load
@@ -33,9 +37,11 @@ from sendmill.store import (
     ContactArchive,
     ImportBook,
     ListStore,
+    RecipientSearch,
     RecipientStore,
     SuppressionStore,
     TemplateStore,
+    TimelineStore,
     UploadDepot,
 )
 from sendmill.stored_template import TemplateDesk
@@ -109,36 +115,74 @@ eraser = Eraser(
     hash_key=hash_key,
     clock=now,
 )
-app = make_app(
-    build_routes(
-        office,
-        lists=lists,
-        campaigns=campaigns,
-        suppressions=SuppressionList(shelf=shelf, hash_key=hash_key, clock=now),
-        unsubscriber=Unsubscriber(
-            rows=rows,
-            suppressions=shelf,
-            keyring=partial(secret_store.keyring, settings.keys_secret_name),
-            hash_key=hash_key,
-            clock=now,
-        ),
-        letters=DeadLetterQueue(
-            aws.sqs(), settings.email_dlq_url, default_from=settings.default_from_email
-        ),
-        accounts=AccountStore(dynamodb, settings.campaigns_table),
-        imports=imports,
-        book=book,
-        eraser=eraser,
-        templates=templates,
-        region=settings.aws_region,
-        environment=settings.environment,
-        sign_in=settings.sign_in,
-        upload_url=partial(
-            s3.generate_presigned_url,
-            "get_object",
-            Params={"Bucket": settings.contacts_bucket, "Key": "any"},
-        ),
+queues = WorkQueues(
+    aws.sqs(),
+    queues_from_json(
+        settings.task_queues,
+        email_url=settings.email_queue_url,
+        email_dead_letter_url=settings.email_dlq_url,
     ),
+    default_from=settings.default_from_email,
+)
+accounts = AccountStore(dynamodb, settings.campaigns_table)
+
+
+def account(region: str) -> Account:
+    """Return what is known of the SES account in a region, or in the function's own."""
+    return accounts.load(region or settings.aws_region)
+
+
+desk = Desk(
+    office=office,
+    shelf=campaigns,
+    parts=lists,
+    mailer=ProviderMailer(
+        ses=lambda region: SesProvider(
+            aws.sesv2(region), configuration_set=settings.ses_configuration_set
+        ),
+        secrets=secret_store,
+        default_secret_name=settings.mail_secret_name,
+        home=settings.aws_region,
+    ),
+    account=account,
+    ask_sender=lambda config: ask_sender(aws.ses_account(config.aws_region), config.from_email),
+    ask_dmarc=ask_dmarc,
+    monotonic=time.monotonic,
+    approval_over=int(settings.approval_over_recipients or 0),
+)
+table = build_routes(
+    office,
+    lists=lists,
+    campaigns=campaigns,
+    suppressions=SuppressionList(shelf=shelf, hash_key=hash_key, clock=now),
+    unsubscriber=Unsubscriber(
+        rows=rows,
+        suppressions=shelf,
+        keyring=partial(secret_store.keyring, settings.keys_secret_name),
+        hash_key=hash_key,
+        clock=now,
+    ),
+    desk=desk,
+    search=RecipientSearch(dynamodb, settings.recipients_table),
+    timeline=TimelineStore(dynamodb, settings.campaigns_table),
+    queues=queues,
+    account=account,
+    identities=lambda: ask_identities(aws.ses_account("")),
+    imports=imports,
+    book=book,
+    eraser=eraser,
+    templates=templates,
+    region=settings.aws_region,
+    environment=settings.environment,
+    sign_in=settings.sign_in,
+    upload_url=partial(
+        s3.generate_presigned_url,
+        "get_object",
+        Params={"Bucket": settings.contacts_bucket, "Key": "any"},
+    ),
+)
+app = make_app(
+    table,
     answers=AnswerStore(dynamodb, settings.campaigns_table),
     groups_claim=settings.roles_claim or GROUPS_CLAIM,
 )

@@ -20,6 +20,12 @@ CampaignId = Annotated[str, Path(pattern=_ID, description="Id of a campaign.")]
 ListId = Annotated[str, Path(pattern=_ID, description="Id of a contact list.")]
 AddressHash = Annotated[str, Path(pattern=r"^[a-z2-7]{26}$", description="Hash of an address.")]
 Name = Annotated[str, Query(max_length=200, description="What it is to be called.")]
+Reason = Annotated[
+    str, Query(max_length=300, description="Only those with this in their reason, or as news.")
+]
+QueueName = Annotated[
+    str, Query(pattern=r"^[a-z0-9_-]{1,40}$", description="Name of a queue; `email` by default.")
+]
 Search = Annotated[str, Query(max_length=254, description="Part of an address.")]
 StateName = Annotated[
     str,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sendmill.campaign import Service, Status
+from sendmill.campaign import Service, Status, UnknownPolicy
 from sendmill.ledger import State
 from sendmill.suppression import Reason
 
@@ -104,6 +104,22 @@ class ConfigView(Shape):
     reply_to: str
 
 
+class ScheduleView(Shape):
+    """When a campaign starts, and when it is too late to; 0 when it is not scheduled."""
+
+    start_at: int
+    start_by: int
+
+
+class ApprovalView(Shape):
+    """Whether a second person must approve, and whether one did, as the campaign is now."""
+
+    needed: bool
+    approved: bool
+    by: str
+    at: int
+
+
 class CampaignView(Shape):
     """A campaign: the states add up to the total, and with the rejected rows to the rows."""
 
@@ -124,6 +140,103 @@ class CampaignView(Shape):
     news: dict[str, int]
     subject: str
     config: ConfigView
+    unknown_policy: UnknownPolicy
+    schedule: ScheduleView
+    approval: ApprovalView
+    created_by: str
+    edited_by: str
+    started_by: str
+    changed_at: int
+
+
+class PointView(Shape):
+    """How many mails were accepted and failed by this time."""
+
+    at: Seconds
+    accepted: int
+    failed: int
+
+
+class QuotaView(Shape):
+    """Mails a second, and mails left today; -1 without a daily quota."""
+
+    rate: float
+    left: int
+
+
+class CampaignWhole(CampaignView):
+    """A campaign with its body and how fast it goes."""
+
+    body: str
+    timeline: Annotated[list[PointView], Field(max_length=121)]
+    rate_per_second: float
+    eta_seconds: int
+    quota: QuotaView
+
+
+class CheckView(Shape):
+    """One line of the checklist."""
+
+    id: str
+    level: Literal["ok", "warning", "error"]
+    title: str
+    detail: str
+    fix: str
+
+
+class EstimateView(Shape):
+    """What a campaign will take; quota_left is -1 without a daily quota."""
+
+    recipients: Count
+    seconds: Count
+    cost_usd: float
+    quota_left: int
+
+
+class PreflightView(Shape):
+    """The checklist before a start."""
+
+    ready: bool
+    checks: list[CheckView]
+    estimate: EstimateView
+
+
+class TestSent(Shape):
+    """A test mail that was taken."""
+
+    to: str
+    message_id: str
+
+
+class TestFailed(Shape):
+    """A test mail that was not."""
+
+    to: str
+    reason: str
+
+
+class TestView(Shape):
+    """What became of test mails."""
+
+    sent: list[TestSent]
+    failed: list[TestFailed]
+
+
+class FailureView(Shape):
+    """Recipients who failed alike, and what to do."""
+
+    reason: str
+    state: State
+    count: Count
+    advice: str
+    retryable: bool
+
+
+class FailureGroups(Shape):
+    """What went wrong, the most frequent first."""
+
+    items: list[FailureView]
+    complete: bool
 
 
 class CampaignPage(Shape):
@@ -206,6 +319,37 @@ class DeadLetters(Shape):
     redrive: MoveView
 
 
+class QueueView(Shape):
+    """How many messages are on a queue; the name that AWS knows it by is url_name."""
+
+    name: str
+    url_name: str
+    waiting: Count
+    in_flight: Count
+    delayed: Count
+    oldest_seconds: int | None
+    dead_letters: Count
+
+
+class TaskView(Shape):
+    """A background task that ran lately."""
+
+    task_id: str
+    task: str
+    status: str
+    attempts: Count
+    started_at: int
+    finished_at: int
+    error: str
+
+
+class TasksView(Shape):
+    """Queues and the tasks that ran lately."""
+
+    queues: list[QueueView]
+    recent: list[TaskView]
+
+
 class Redrive(Shape):
     """A redrive that was begun."""
 
@@ -216,6 +360,24 @@ class Purged(Shape):
     """That every dead letter is gone."""
 
     purged: Literal[True]
+
+
+class IdentityView(Shape):
+    """An address or a domain that may send; dkim and mail_from are SES's words."""
+
+    name: str
+    verified: bool
+    dkim: str
+    mail_from: str
+
+
+class ReputationView(Shape):
+    """What became of the mails of the newest campaigns."""
+
+    bounce_rate: float
+    complaint_rate: float
+    sent: Count
+    level: Literal["ok", "warning", "danger"]
 
 
 class AccountView(Shape):
@@ -233,3 +395,5 @@ class AccountView(Shape):
     safety: float
     factor: float
     factor_at: int
+    identities: list[IdentityView]
+    reputation: ReputationView

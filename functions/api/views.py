@@ -16,7 +16,9 @@ from sendmill.progress import Progress
 from sendmill.suppression import Imported, Suppression
 
 
-def campaign_view(campaign: Campaign, progress: Progress) -> dict[str, Any]:
+def campaign_view(
+    campaign: Campaign, progress: Progress, *, needs_approval: bool = False, approved: bool = False
+) -> dict[str, Any]:
     """Return a campaign: ``states`` add up to ``total``, and with the rejected rows to ``rows``."""
     return {
         "campaign_id": campaign.id,
@@ -36,6 +38,18 @@ def campaign_view(campaign: Campaign, progress: Progress) -> dict[str, Any]:
         "news": dict(progress.news),
         "subject": campaign.content.subject,
         "config": asdict(campaign.content.config),
+        "unknown_policy": str(campaign.unknown_policy),
+        "schedule": {"start_at": campaign.start_at, "start_by": campaign.start_by},
+        "approval": {
+            "needed": needs_approval,
+            "approved": approved,
+            "by": campaign.approved_by,
+            "at": campaign.approved_at,
+        },
+        "created_by": campaign.created_by,
+        "edited_by": campaign.edited_by,
+        "started_by": campaign.started_by,
+        "changed_at": campaign.changed_at,
     }
 
 
@@ -77,6 +91,19 @@ def rejected_view(rows: Sequence[Rejected]) -> list[dict[str, Any]]:
 def page_view(items: Sequence[dict[str, Any]], cursor: str) -> dict[str, Any]:
     """Return a page; ``cursor`` is empty on the last one."""
     return {"items": list(items), "cursor": cursor}
+
+
+def recipients_csv(rows: Sequence[Row], *, heading: bool = False) -> str:
+    """Return recipients as CSV that no spreadsheet takes for formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    if heading:
+        writer.writerow(["email", "state", "reason", "news", "attempts", "line", "updated_at"])
+    for row in rows:
+        at = datetime.fromtimestamp(row.updated_at, UTC).isoformat() if row.updated_at else ""
+        texts = (row.contact.email, str(row.state), row.reason, str(row.news))
+        writer.writerow([*map(neutral, texts), row.attempt, row.line, at])
+    return out.getvalue()
 
 
 def suppression_view(found: Suppression) -> dict[str, Any]:

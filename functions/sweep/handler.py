@@ -12,15 +12,18 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sendmill import aws
+from sendmill.campaign import Status
 from sendmill.errors import RetryableError
 from sendmill.observe import logger, metrics, tracer
+from sendmill.progress import progress
 from sendmill.provider.account import ask_account
 from sendmill.queue import QueueClient
 from sendmill.rate import SAFETY
 from sendmill.settings import SweepSettings, load
-from sendmill.store import AccountStore, CampaignStore, RecipientStore
+from sendmill.store import AccountStore, CampaignStore, RecipientStore, TimelineStore
 from sendmill.store.watermarks import WatermarkStore
 from sendmill.sweep import Reputation, Stream, Sweeper
+from sendmill.timeline import point_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,6 +36,8 @@ queues = QueueClient(
     email_url=settings.email_queue_url,
     fair=settings.fair_queue == "true",
 )
+campaigns = CampaignStore(dynamodb, settings.campaigns_table)
+timeline = TimelineStore(dynamodb, settings.campaigns_table)
 accounts = AccountStore(dynamodb, settings.campaigns_table)
 watermarks = WatermarkStore(dynamodb, settings.campaigns_table)
 ses = aws.ses_account("")
@@ -67,9 +72,19 @@ def refresh_account() -> None:
     metrics.add_metric(name="AccountStopped", unit="Count", value=int(fresh.in_trouble()))
 
 
+def note_progress() -> None:
+    """Note how far each campaign has come that is running, for those who look at it later."""
+    now = int(time.time())
+    for campaign_id in list(campaigns.active()):
+        campaign = campaigns.get(campaign_id)
+        if campaign is not None and campaign.status is Status.RUNNING:
+            found = progress(campaign, campaigns.counters(campaign_id))
+            timeline.note(campaign_id, point_of(found.states, now))
+
+
 sweeper = Sweeper(
     ledger=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
-    book=CampaignStore(dynamodb, settings.campaigns_table),
+    book=campaigns,
     queues=queues,
     stream=stream,
     account=lambda: accounts.load(settings.aws_region),
@@ -84,6 +99,7 @@ sweeper = Sweeper(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep once; what was found stands in one log line and in metrics."""
     refresh_account()
+    note_progress()
     report = asdict(sweeper.sweep(owner=context.aws_request_id))
     logger.info("swept", **report)
     metrics.add_metric(name="SweepHeartbeat", unit="Count", value=1)

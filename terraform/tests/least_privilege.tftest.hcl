@@ -56,14 +56,15 @@ override_module {
   target          = module.mail
   override_during = plan
   outputs = {
-    configuration_set        = "set"
-    configuration_set_arn    = "arn:aws:ses:us-east-1:111111111111:configuration-set/set"
-    secret_name              = "smtp"
-    dkim_tokens              = []
-    dns_records              = []
-    send_policy_json         = "{\"grant\": \"mail_send\"}"
-    account_read_policy_json = "{\"grant\": \"account_read\"}"
-    secret_read_policy_json  = "{\"grant\": \"mail_secret_read\"}"
+    configuration_set           = "set"
+    configuration_set_arn       = "arn:aws:ses:us-east-1:111111111111:configuration-set/set"
+    secret_name                 = "smtp"
+    dkim_tokens                 = []
+    dns_records                 = []
+    send_policy_json            = "{\"grant\": \"mail_send\"}"
+    account_read_policy_json    = "{\"grant\": \"account_read\"}"
+    identities_read_policy_json = "{\"grant\": \"identities_read\"}"
+    secret_read_policy_json     = "{\"grant\": \"mail_secret_read\"}"
   }
 }
 
@@ -167,13 +168,23 @@ run "grants" {
       "campaigns_write",
       "contacts_erase",
       "contacts_find",
+      "dispatch_redrive",
       "dispatch_send",
+      "dispatch_watch",
       "email_redrive",
+      "email_watch",
+      "feedback_redrive",
+      "feedback_watch",
+      "identities_read",
+      "import_redrive",
       "import_send",
+      "import_watch",
       "keys_read",
       "lists_delete",
       "lists_read",
       "lists_write",
+      "mail_secret_read",
+      "mail_send",
       "recipients_delete",
       "recipients_get",
       "recipients_put",

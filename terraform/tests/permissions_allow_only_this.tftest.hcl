@@ -325,6 +325,18 @@ run "mail" {
 
   assert {
     condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.identities_read.statement : [
+        for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
+      ]
+      ])) == toset([
+      "ses:GetEmailIdentity on arn:aws-us-gov:ses:us-gov-west-1:333333333333:identity/*",
+      "ses:ListEmailIdentities on *",
+    ])
+    error_message = "The permission to read identities allows something else: ${jsonencode(data.aws_iam_policy_document.identities_read.statement)}"
+  }
+
+  assert {
+    condition = toset(flatten([
       for statement in data.aws_iam_policy_document.account_read.statement : [
         for pair in setproduct(statement.actions, statement.resources) : join(" on ", pair)
       ]

@@ -35,6 +35,8 @@ run "first_rules" {
 
     sign_in_domain_prefix = "-prefix"
 
+    approval_over_recipients = -1
+
     api                = { memory_mb = 64 }
     import_queue       = { visibility_timeout_seconds = 43201 }
     dispatch_queue     = { visibility_timeout_seconds = 43201 }
@@ -70,6 +72,7 @@ run "first_rules" {
     var.console_urls,
     var.emulator_url,
     var.sign_in_domain_prefix,
+    var.approval_over_recipients,
     var.api,
     var.import_queue,
     var.dispatch_queue,

@@ -178,8 +178,33 @@ def test_the_account_is_shown_with_the_rate_that_all_share(ask: Ask, cloud: Clou
         "factor": 0.5,
         "factor_at": NOW,
         "rate": 0,
+        # the server in the place of SES knows none
+        "identities": [],
+        "reputation": {"bounce_rate": 0.0, "complaint_rate": 0.0, "sent": 0, "level": "ok"},
     }
     assert said["rate"] == pytest.approx(50.0 * SAFETY)
+
+
+def test_the_backlog_of_every_queue_is_shown(ask: Ask, cloud: Cloud, url: str) -> None:
+    die(cloud, url, "x", "y")
+    die(cloud, cloud.environment["EMAIL_QUEUE_URL"], "z")
+    status, said = ask("GET", "/v1/tasks")
+    assert status == 200
+    (found,) = said["queues"]
+    assert (found["name"], found["waiting"], found["dead_letters"]) == ("email", 1, 2)
+    assert said["recent"] == []
+
+
+def test_a_queue_that_does_not_exist_is_named(ask: Ask) -> None:
+    for method, path, body in (
+        ("GET", "/v1/dead-letters?queue=nobody", None),
+        ("POST", "/v1/tasks/redrive", {"queue": "nobody"}),
+    ):
+        status, said = ask(method, path, body)
+        assert (status, "queue must be one of email (got 'nobody')" in said["detail"]) == (
+            404,
+            True,
+        )
 
 
 def test_a_preview_shows_what_would_be_mailed(ask: Ask, cloud: Cloud) -> None:

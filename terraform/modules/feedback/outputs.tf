@@ -52,3 +52,8 @@ output "policies" {
   description = "Every policy of the function's role by its name; the tests hold them to least privilege."
   value       = module.worker.policies
 }
+
+output "redrive_policy_json" {
+  description = "Permission to look at the dead letters of the queue, to move them back and to throw them away."
+  value       = module.queue.redrive_policy_json
+}

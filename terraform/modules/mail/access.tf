@@ -33,6 +33,22 @@ data "aws_iam_policy_document" "account_read" {
   }
 }
 
+data "aws_iam_policy_document" "identities_read" {
+  statement {
+    sid     = "ListIdentities"
+    actions = ["ses:ListEmailIdentities"]
+    # The action is about the account and takes no resource.
+    resources = ["*"]
+  }
+
+  # A campaign may name any sender of the account, and the checklist says whether it is verified.
+  statement {
+    sid       = "ReadIdentities"
+    actions   = ["ses:GetEmailIdentity"]
+    resources = var.emulated ? ["*"] : ["arn:${var.deployment.partition}:ses:${var.deployment.region}:${var.deployment.account_id}:identity/*"]
+  }
+}
+
 data "aws_iam_policy_document" "secret_read" {
   statement {
     sid       = "ReadSmtpCredentials"

@@ -37,3 +37,8 @@ output "secret_read_policy_json" {
   description = "Permission to read the SMTP credentials."
   value       = data.aws_iam_policy_document.secret_read.json
 }
+
+output "identities_read_policy_json" {
+  description = "Permission to read which senders are verified."
+  value       = data.aws_iam_policy_document.identities_read.json
+}

@@ -115,7 +115,8 @@ class Campaign:
     rendered (``chunks_checked``) before the first one is sent. ``reason`` says why a campaign is
     paused or refused. ``start_at`` and ``start_by`` are seconds since 1970, 0 for now
     and never; ``changed_at`` is when the status last changed. ``forgiven`` are the mails, bounces
-    and complaints that a person has seen and let pass by resuming.
+    and complaints that a person has seen and let pass by resuming. ``approved_digest`` is what a
+    second person approved (:func:`sendmill.drafts.approval_digest`).
     """
 
     id: str
@@ -142,6 +143,11 @@ class Campaign:
     reason: str = ""
     created_by: str = ""
     forgiven: Mapping[str, int] = field(default_factory=dict)
+    edited_by: str = ""
+    started_by: str = ""
+    approved_by: str = ""
+    approved_digest: str = ""
+    approved_at: int = 0
 
     def may_send(self) -> bool:
         """Tell whether a worker may send for this campaign now."""

@@ -46,7 +46,10 @@ class Move:
 
 
 class DeadLetterQueue:
-    """Work on one dead-letter queue; ``default_from`` is the worker's, who reads as we do."""
+    """Work on one dead-letter queue; ``default_from`` is the worker's, who reads as we do.
+
+    Of queues that hold no mails (``mails`` is false) no reason can be read from the body.
+    """
 
     def __init__(
         self,
@@ -54,11 +57,13 @@ class DeadLetterQueue:
         url: str,
         *,
         default_from: str = "",
+        mails: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._url = url
         self._default_from = default_from
+        self._mails = mails
         self._clock = clock
 
     def look(self, limit: int) -> list[DeadLetter]:
@@ -110,7 +115,9 @@ class DeadLetterQueue:
     def _letter(self, raw: dict[str, Any]) -> DeadLetter:
         attributes = raw.get("Attributes", {})
         sent_at = int(attributes.get("SentTimestamp", 0)) // 1000
-        campaign_id, reason = why_refused(raw.get("Body", ""), default_from=self._default_from)
+        campaign_id, reason = "", ""
+        if self._mails:
+            campaign_id, reason = why_refused(raw.get("Body", ""), default_from=self._default_from)
         return DeadLetter(
             message_id=raw["MessageId"],
             sent_at=sent_at,

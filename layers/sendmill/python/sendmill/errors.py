@@ -19,6 +19,7 @@
     │   ├── UnsupportedBody     a body of a type that nobody reads here (ValueError)
     │   ├── KeyReused           an idempotency key that stands for another request (ValueError)
     │   └── StateConflict       the thing is there, in a state that forbids this
+    │       └── NotReady        checks before a start that say no
     └── RetryableError          the same call may succeed later: fail the record, keep the message
         ├── StoreUnavailable    DynamoDB or S3 refused, throttled or timed out
         ├── QueueUnavailable    SQS did not take a message
@@ -28,6 +29,9 @@ Outcomes of a send are no exceptions: see :mod:`sendmill.outcome`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class SendmillError(Exception):
@@ -107,6 +111,14 @@ class KeyReused(PermanentError, ValueError):
 
 class StateConflict(PermanentError):
     """The thing exists, but its state forbids what was asked."""
+
+
+class NotReady(StateConflict):
+    """A campaign must not be started; ``more`` holds the checks that say so."""
+
+    def __init__(self, detail: str, *, checks: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(detail)
+        self.more: dict[str, Any] = {"checks": list(checks)}
 
 
 class StoreUnavailable(RetryableError):

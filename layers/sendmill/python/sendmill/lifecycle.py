@@ -167,6 +167,12 @@ class Office:
         ``template_id`` and perhaps ``template_version`` may stand for subject and body. Raises
         InvalidCampaign or InvalidTemplate naming the field, NotFound for the list.
         """
+        campaign = self.compose(raw, created_by=created_by)
+        self.campaigns.add(campaign)
+        return campaign
+
+    def compose(self, raw: Mapping[str, Any], *, created_by: str = "") -> Campaign:
+        """Return the draft that :meth:`create_campaign` would create; raises as it does."""
         raw = from_template(raw, self.templates)
         content = content_from_mapping(raw, default_from=self.default_from)
         self.trial(content)
@@ -174,7 +180,7 @@ class Office:
         if not isinstance(list_id, str) or not list_id:
             raise InvalidCampaign(f"list_id must be the id of a contact list (got {list_id!r})")
         contacts = self.contact_list(list_id)
-        campaign = Campaign(
+        return Campaign(
             id=self.new_id("campaign"),
             name=check_name(raw.get("name") or raw.get("campaign_name")),
             content=content,
@@ -192,8 +198,6 @@ class Office:
             unknown_policy=_policy(raw.get("unknown_policy") or self.unknown_policy),
             created_by=created_by,
         )
-        self.campaigns.add(campaign)
-        return campaign
 
     def campaign(self, campaign_id: str) -> Campaign:
         """Return a campaign; raises NotFound."""

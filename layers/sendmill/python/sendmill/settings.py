@@ -38,6 +38,9 @@ class ApiSettings:
     roles_claim: str = ""
     import_queue_url: str = ""
     sign_in: str = ""
+    ses_configuration_set: str = ""
+    approval_over_recipients: str = ""
+    task_queues: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,11 @@ from sendmill.store.archive import ContactArchive
 from sendmill.store.campaigns import CampaignStore
 from sendmill.store.imports import ImportBook
 from sendmill.store.lists import ListStore
+from sendmill.store.look import RecipientSearch
 from sendmill.store.recipients import RecipientStore
 from sendmill.store.suppressions import SuppressionStore
 from sendmill.store.templates import TemplateStore
+from sendmill.store.timeline import TimelineStore
 from sendmill.store.uploads import UploadDepot
 from sendmill.store.watermarks import WatermarkStore
 
@@ -22,10 +24,12 @@ __all__ = [
     "ContactArchive",
     "ImportBook",
     "ListStore",
+    "RecipientSearch",
     "RecipientStore",
     "SharedLimiter",
     "SuppressionStore",
     "TemplateStore",
+    "TimelineStore",
     "UploadDepot",
     "WatermarkStore",
 ]

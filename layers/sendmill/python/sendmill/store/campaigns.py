@@ -56,6 +56,9 @@ CACHE_SECONDS = 2.0
 _LOOKED_AFTER = frozenset({Status.SCHEDULED, Status.PLANNING, Status.RUNNING, Status.PAUSED})
 # Two sweeps that find the same drift must not both repair it; none runs for so long, in seconds.
 _REPAIR_SECONDS = 900
+# What an edit leaves as it is, and what it takes back.
+_FIXED = frozenset({"id", "created_at", "created_by", "ver", "g2pk", "g2sk"})
+_APPROVAL = ("approved_by", "approved_digest", "approved_at")
 _COUNTERS = (*(str(state) for state in State), *(str(news) for news in COUNTED_NEWS))
 
 
@@ -149,6 +152,72 @@ class CampaignStore:
                 Item={**_key(campaign_id, f"CONTENT#{digest}"), **encode(item)},
             )
         self._contents[campaign_id, digest] = content
+
+    def revise(self, campaign: Campaign) -> bool:
+        """Replace a draft or a refused campaign; tell whether it was one."""
+        changes = {name: value for name, value in _item(campaign).items() if name not in _FIXED}
+        editable = {Status.DRAFT, Status.REFUSED}
+        done = self._change_meta(campaign.id, changes, expected=editable, removes=_APPROVAL)
+        if done:
+            self.uncheck(campaign.id)
+        return done
+
+    def remove(self, campaign_id: str) -> bool:
+        """Delete a draft; tell whether it was one."""
+        try:
+            with translated("deleting a draft"):
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=meta_key(campaign_id),
+                    ConditionExpression="#st = :draft",
+                    ExpressionAttributeNames={"#st": "st"},
+                    ExpressionAttributeValues=encode({":draft": str(Status.DRAFT)}),
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def approve(self, campaign_id: str, *, by: str, digest: str, at: int) -> bool:
+        """Note who approved what, if it can still be started; tell whether it can."""
+        changes: Item = {"approved_by": by, "approved_digest": digest, "approved_at": at}
+        return self._change_meta(campaign_id, changes, expected=set(STARTABLE))
+
+    def note_starter(self, campaign_id: str, by: str) -> None:
+        """Note who started a campaign."""
+        self._change_meta(campaign_id, {"started_by": by}, expected=set(Status))
+
+    def _change_meta(
+        self,
+        campaign_id: str,
+        changes: Item,
+        *,
+        expected: set[Status],
+        removes: Sequence[str] = (),
+    ) -> bool:
+        wanted = {f":e{n}": str(value) for n, value in enumerate(sorted(expected))}
+        values: Item = {**{f":{name}": value for name, value in changes.items()}, **wanted}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)
+        if removes:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+        try:
+            with translated("changing a campaign"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=meta_key(campaign_id),
+                    UpdateExpression=expression,
+                    ConditionExpression=f"#st IN ({', '.join(wanted)})",
+                    ExpressionAttributeNames={
+                        f"#{name}": name for name in {"st", *changes, *removes}
+                    },
+                    ExpressionAttributeValues=encode(values),
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
 
     def set_status(
         self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
@@ -521,6 +590,7 @@ def _item(campaign: Campaign) -> Item:
         "start_by": campaign.start_by,
         "reason": campaign.reason,
         "created_by": campaign.created_by,
+        "edited_by": campaign.edited_by,
         "forgiven": json.dumps(dict(campaign.forgiven)),
         "ver": 1,
         "g2pk": "KIND#campaign",
@@ -553,5 +623,10 @@ def _campaign(item: Item) -> Campaign:
         changed_at=number(item, "changed_at"),
         reason=text(item, "reason"),
         created_by=text(item, "created_by"),
+        edited_by=text(item, "edited_by"),
+        started_by=text(item, "started_by"),
+        approved_by=text(item, "approved_by"),
+        approved_digest=text(item, "approved_digest"),
+        approved_at=number(item, "approved_at"),
         forgiven=json.loads(text(item, "forgiven") or "{}"),
     )

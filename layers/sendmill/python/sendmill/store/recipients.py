@@ -66,7 +66,7 @@ Key = tuple[str, str]
 # Rows in one transaction: with a counter for each campaign still below DynamoDB's 100 actions.
 _TRANSACTION_ROWS = 50
 _READ_KEYS = 100
-_CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
+CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
 
 
 # A write applies only while these are as they were read.
@@ -171,7 +171,7 @@ class RecipientStore:
 
         Raises InvalidCampaign for a cursor that no page gave.
         """
-        if cursor and not _CURSOR.match(cursor):
+        if cursor and not CURSOR.match(cursor):
             raise InvalidCampaign(f"cursor must be one that a page gave (got {cursor[:80]!r})")
         shard, _, after = cursor.partition(".")
         at = int(shard or 0)
@@ -216,7 +216,7 @@ class RecipientStore:
                 pages = self._client.get_paginator("query").paginate(
                     TableName=self._table,
                     KeyConditionExpression="pk = :pk",
-                    ExpressionAttributeValues=encode({":pk": _partition(campaign_id, shard)}),
+                    ExpressionAttributeValues=encode({":pk": partition(campaign_id, shard)}),
                     ProjectionExpression="st, news",
                     ConsistentRead=True,
                 )
@@ -345,7 +345,7 @@ class RecipientStore:
         asked: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": encode({":pk": _partition(campaign_id, shard)}),
+            "ExpressionAttributeValues": encode({":pk": partition(campaign_id, shard)}),
             "ConsistentRead": True,
             "Limit": limit,
         }
@@ -380,13 +380,13 @@ def _put(row: Row, answer: Result) -> Put:
 
 def row_key(campaign_id: str, rid: str) -> dict[str, Any]:
     """Return the key of a recipient's row."""
-    return encode({"pk": _partition(campaign_id, shard_of(rid)), "sk": f"R#{rid}"})
+    return encode({"pk": partition(campaign_id, shard_of(rid)), "sk": f"R#{rid}"})
 
 
 def item_of(row: Row) -> Item:
     """Return the item that keeps a row."""
     item: Item = {
-        "pk": _partition(row.campaign_id, row.shard),
+        "pk": partition(row.campaign_id, row.shard),
         "sk": f"R#{row.rid}",
         "cid": row.campaign_id,
         "contact": contact_text(row.contact),
@@ -500,5 +500,6 @@ def _shows(item: Mapping[str, Any] | None, wanted: Row) -> bool:
     return ours and NEWS_ORDER.index(row.news) >= NEWS_ORDER.index(wanted.news)
 
 
-def _partition(campaign_id: str, shard: int) -> str:
+def partition(campaign_id: str, shard: int) -> str:
+    """Return the partition of a shard of a campaign's rows."""
     return f"C#{campaign_id}#{shard:02}"
