@@ -126,7 +126,7 @@ def test_no_token_that_is_meant_for_something_else_opens_a_route(
         "unsigned": unsigned(claims_of(good)),
         "id token": access.id_token,
     }
-    key = emulators_key()
+    key = emulators_key(stack.outputs["user_pool_id"])
     if key is not None:
         late = {**claims_of(good), "exp": int(time.time()) - 60}
         bad["expired"] = signed(late, key, header_of(good))
@@ -183,14 +183,14 @@ def signed(claims: dict[str, Any], key: rsa.RSAPrivateKey, head: dict[str, Any])
     return f"{text}.{encoded(mark)}"
 
 
-def emulators_key() -> rsa.RSAPrivateKey | None:
+def emulators_key(pool: str) -> rsa.RSAPrivateKey | None:
     """Return the key with which the emulator signs, to make tokens that it could have made."""
-    path = Path(tempfile.gettempdir()) / "ministack-state/cognito-rsa-key.pem"
-    if not path.is_file():
-        return None
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
+    folder = Path(tempfile.gettempdir()) / "ministack-state/cognito-pool-keys"
+    for path in folder.glob(f"{pool}-access.pem"):
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        return key
+    return None
 
 
 def claims_of(token: str) -> dict[str, Any]:
