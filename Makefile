@@ -150,12 +150,15 @@ sbom: setup ## Write the bill of materials and the licences of what Lambda runs
 	@scripts/build.sh lambda >&2 && scripts/sbom.sh
 
 ## Measure it
-.PHONY: bench cold-start load
+.PHONY: bench cold-start load import-bench
 bench: setup ## Print rates, CPU and cost beside peers, in one run (BENCH=quick for a short one)
 	@scripts/bench.sh
 
 cold-start: ## Print what importing the package and each function costs
 	@scripts/build.sh local >&2 && $(PYTHON) scripts/cold_start.py
+
+import-bench: up ## Import 300,000 contacts with the function's code; print rows a second and peak memory
+	@$(MAKE) deploy ENV=local >build/logs/import-bench-deploy.log && $(PYTHON) scripts/bench/importing.py
 
 load: up ## Send 10,000 contacts through the stack on the emulator and print the rate
 	@scripts/load.sh

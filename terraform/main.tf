@@ -89,7 +89,8 @@ module "api" {
     ])
   }
 
-  # It writes recipients for suppressions and unsubscribing, and deletes only suppressions.
+  # It writes recipients for suppressions, unsubscribing and erasing, and deletes only suppressions. It reads
+  # no upload but its first bytes and writes none: it signs the link by which others do.
   policies = {
     campaigns-get     = module.store.policies["campaigns_get"]
     campaigns-query   = module.store.policies["campaigns_query"]
@@ -99,6 +100,7 @@ module "api" {
     recipients-get    = module.store.policies["recipients_get"]
     recipients-query  = module.store.policies["recipients_query"]
     recipients-put    = module.store.policies["recipients_put"]
+    recipients-update = module.store.policies["recipients_update"]
     recipients-delete = module.store.policies["recipients_delete"]
     lists-read        = module.store.policies["lists_read"]
     lists-write       = module.store.policies["lists_write"]
@@ -106,7 +108,6 @@ module "api" {
     contacts-erase    = module.store.policies["contacts_erase"]
     uploads-read      = module.store.policies["uploads_read"]
     uploads-write     = module.store.policies["uploads_write"]
-    uploads-delete    = module.store.policies["uploads_delete"]
     contacts-find     = module.store.policies["contacts_find"]
     import-send       = module.import_queue.send_policy_json
     keys-read         = module.store.policies["keys_read"]

@@ -14,7 +14,7 @@ KB, MB = 1_000, 1_000_000
 FUNCTION_BUDGET = 100 * KB
 # The API also carries the console, which is read when a browser first asks for it.
 FUNCTION_BUDGETS = {"api": 500 * KB}
-LAYER_BUDGETS = {"sendmill": 1_200 * KB, "dependencies": 14_500 * KB, "imaging": 14_800 * KB}
+LAYER_BUDGETS = {"sendmill": 1_300 * KB, "dependencies": 14_500 * KB, "imaging": 14_800 * KB}
 # A function with all layers, unpacked (54 MB measured). Lambda's own limit is 250 MB.
 UNZIPPED_BUDGET = 70 * MB
 

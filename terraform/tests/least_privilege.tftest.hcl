@@ -189,8 +189,8 @@ run "grants" {
       "recipients_get",
       "recipients_put",
       "recipients_query",
+      "recipients_update",
       "schedules-manage",
-      "uploads_delete",
       "uploads_read",
       "uploads_write",
     ])

@@ -140,7 +140,6 @@ run "store" {
         "s3:PutObject on arn:aws-us-gov:s3:::contacts/uploads/*",
       ])
       uploads_delete = toset([
-        "s3:DeleteObject on arn:aws-us-gov:s3:::contacts/uploads/*",
         "s3:DeleteObjectVersion on arn:aws-us-gov:s3:::contacts/uploads/*",
       ])
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -454,3 +455,68 @@ def test_rejected_rows_of_a_large_file_come_page_by_page(bench: Bench) -> None:
     lines = [row[0] for row in csv.reader(io.StringIO(text, newline=""))]
     assert lines == ["line", *(str(n) for n in range(3, 2503))]
     assert bench.lists.rejected_page("list_none", start=0, limit=10) is None
+
+
+class Discarded:
+    """Take what a run writes, and keep none of it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.found: Import | None = None
+        self.whole: ContactList | None = None
+
+    def claim(self, import_id: str, **_: object) -> Import | None:
+        """Give the import to whoever asks."""
+        return self.found
+
+    def save(self, found: Import, **_: object) -> bool:
+        """Say that it was kept."""
+        return True
+
+    def finish(self, found: Import, whole: ContactList, *_: object, **__: object) -> bool:
+        """Keep what it came to."""
+        self.whole = whole
+        return True
+
+    def lines(self, found: Import) -> Any:
+        """Return the text of the upload."""
+        return io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline="")
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+def test_the_memory_of_a_run_grows_by_what_finding_duplicates_costs_alone() -> None:
+    def peak(rows: int) -> int:
+        world = Discarded(
+            b"email,name\n"
+            + b"".join(b"user%d@example.com,%s\n" % (n, b"x" * 50) for n in range(rows))
+        )
+        world.found = Import(
+            id="import_1",
+            list_id="list_1",
+            name="x",
+            filename="",
+            size=len(world.data),
+            status=ImportStatus.RUNNING,
+            created_at=NOW,
+            encoding="utf-8",
+            delimiter=",",
+            columns=("email", "name"),
+        )
+        taker: Any = world
+        importer = Importer(book=taker, depot=taker, lists=taker, queue=taker, clock=lambda: NOW)
+        tracemalloc.start()
+        try:
+            importer.run("import_1", owner="one", seconds_left=lambda: 300.0)
+            found = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert world.whole is not None
+        assert world.whole.accepted == rows
+        return found
+
+    few, many = peak(2_000), peak(20_000)
+    a_row = (many - few) / 18_000
+    print(f"{few / 1e6:.1f} MB for 2,000 rows, {many / 1e6:.1f} for 20,000: {a_row:.0f} B a row")
+    assert a_row < 150  # 300,000 rows take less than 45 MB besides what the process takes

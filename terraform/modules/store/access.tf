@@ -30,7 +30,7 @@ locals {
     contacts_erase = [["lists", "uploads"], ["DeleteObjectVersion", "GetObjectVersion"]]
     uploads_read   = [["uploads"], ["GetObject"]]
     uploads_write  = [["uploads"], ["PutObject"]]
-    uploads_delete = [["uploads"], ["DeleteObject", "DeleteObjectVersion"]]
+    uploads_delete = [["uploads"], ["DeleteObjectVersion"]]
   }
 }
 
