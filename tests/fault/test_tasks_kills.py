@@ -70,7 +70,7 @@ class Place:
 
     def drain(self) -> None:
         """Work in this process until nothing is left."""
-        worker = Worker(wait_seconds=1, visibility_seconds=VISIBILITY_SECONDS)
+        worker = Worker(wait_seconds=1, visibility_seconds=30)
         end = time.monotonic() + PATIENCE_SECONDS
         while self.left():
             assert time.monotonic() < end, f"{self.left()} messages never ended"

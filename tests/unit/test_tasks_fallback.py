@@ -319,7 +319,7 @@ def test_the_outbox_keeps_what_must_not_run_here(endpoint: Point) -> None:
     assert sent.mode == "outbox"
     assert isinstance(sent.error, EnqueueUnreachable)
     body, about = kept[sent.task_id]
-    assert (body["task"], body["args"], about["queue"]) == ("f.report", [7], "default")
+    assert (body["task"], body["kwargs"], about["queue"]) == ("f.report", {"number": 7}, "default")
     # what was tried here in vain is not forgotten either
     assert mail.send("ada", breaks=True).mode == "outbox"
     assert len(kept) == 2
@@ -374,6 +374,16 @@ def test_many_are_accounted_for_one_by_one(queue: Make, endpoint: Point) -> None
     assert len(found.server.requests) == 2
     mails = send_many([{"task_name": "f.mail", "payload": {"to": "ada"}}] * 2)
     assert [result.mode for result in mails] == ["queued", "fallback_sync"]
+
+
+def test_many_do_not_wait_once_for_each_batch(queue: Make, endpoint: Point) -> None:
+    found = queue("hangs")
+    endpoint(found.server.port)
+    items = [{"task_name": "f.report", "payload": {"number": n}} for n in range(100)]
+    results = timed(lambda: send_many(items))
+    assert len(found.server.requests) == 1
+    kinds = [type(result.error) for result in results]
+    assert kinds == [EnqueueUncertain] * 10 + [EnqueueUnreachable] * 90
 
 
 def test_a_hundred_tasks_in_two_threads_make_one_client(

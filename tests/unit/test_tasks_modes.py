@@ -65,6 +65,35 @@ def mode(request: pytest.FixtureRequest) -> Iterator[str]:
     reset()
 
 
+def test_arguments_travel_by_name_where_they_have_one() -> None:
+    @task(name="t.order")
+    def order(first: int, /, second: int, *, third: int = 0, **more: int) -> None:
+        seen.append((first, second, third, more))
+
+    @task(name="t.rest")
+    def rest(first: int, *others: int) -> None:
+        seen.append((first, others))
+
+    configure(transport=MemoryTransport())
+    try:
+        order.send(1, 2, fourth=4)
+        rest.send(1)
+        rest.send(1, 2, 3)
+        sent = current().transport.sent  # type: ignore[union-attr]
+        assert [(found.args, found.kwargs) for found in sent] == [
+            ([1], {"second": 2, "fourth": 4}),
+            ([], {"first": 1}),
+            ([1, 2, 3], {}),
+        ]
+        seen.clear()
+        drain()
+        assert seen == [(1, 2, 0, {"fourth": 4}), (1, ()), (1, (2, 3))]
+    finally:
+        reset()
+        registry.forget("t.order")
+        registry.forget("t.rest")
+
+
 def test_a_plain_call_never_sends(mode: str) -> None:
     assert add(1) == 3
     assert add(a=1, b=1) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -197,6 +198,20 @@ def test_a_task_that_would_not_end_in_time_is_not_begun(inbox: FakeInbox) -> Non
     assert ran == [None]
     # it has an invocation to itself: now is the best time that it will ever have
     assert run(inbox, record(body("r.long"), "long", receives=2), left=lambda: left[0]) == []
+
+
+def test_an_alarm_of_somebody_else_goes_on(inbox: FakeInbox) -> None:
+    rung: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
+    was = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        run(inbox, record(body("r.slow")))
+        assert rung == []
+        time.sleep(0.5)
+        assert len(rung) == 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *was)
 
 
 def test_the_backoff_grows_by_attempt_and_the_last_attempt_is_buried(inbox: FakeInbox) -> None:

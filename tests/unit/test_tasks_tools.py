@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -184,8 +185,25 @@ def test_the_fixture_keeps_runs_and_buries(sendmill_tasks: MemoryTransport) -> N
     assert (sendmill_tasks.sent, sendmill_tasks.waiting, sendmill_tasks.dead) == ([], [], [])
 
 
-def test_a_coroutine_is_a_task_too() -> None:
+async def _from_a_coroutine() -> Any:
+    return in_a_loop.send().value, (await in_a_loop.asend()).value
+
+
+def test_a_coroutine_is_a_task_too_also_for_a_coroutine() -> None:
     assert in_a_loop.send().value == 42
+    assert asyncio.run(_from_a_coroutine()) == (42, 42)
+
+
+def test_what_runs_a_blocking_call_is_a_setting() -> None:
+    called: list[Any] = []
+
+    async def in_thread(call: Any, *args: Any) -> Any:
+        called.append(call)
+        return call(*args)
+
+    configure(in_thread=in_thread)
+    asyncio.run(in_a_loop.asend())
+    assert len(called) == 1
 
 
 def test_the_names_that_applications_know(sendmill_tasks: MemoryTransport) -> None:  # noqa: F811

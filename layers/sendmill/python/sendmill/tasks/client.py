@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sendmill.tasks.declaration import SendOptions
-from sendmill.tasks.errors import EnqueueError, InvalidTaskCall
+from sendmill.tasks.errors import EnqueueError, EnqueueRejected, InvalidTaskCall
 from sendmill.tasks.listening import tell
 from sendmill.tasks.result import EnqueueResult
 from sendmill.tasks.runtime import Runtime, runtime
@@ -118,7 +118,8 @@ def _result(plan: Plan, answer: str | EnqueueError, found: Runtime) -> EnqueueRe
         breaker.succeeded()
         tell("enqueued", task=plan.envelope.task, task_id=plan.envelope.id, queue=plan.queue)
         return EnqueueResult(task_id=plan.envelope.id, mode="queued", message_id=answer)
-    breaker.failed()
+    if not isinstance(answer, EnqueueRejected):
+        breaker.failed()
     try:
         return fall_back(plan, answer, found)
     except EnqueueError as error:

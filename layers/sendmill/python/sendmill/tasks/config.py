@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +52,8 @@ class TaskConfig:
     fallback_on_rejected: bool = False
     outbox: Outbox | None = None
     on_commit: CommitHook | None = None
+    # Runs a blocking call for a coroutine; without it a thread of asyncio's does.
+    in_thread: Callable[..., Awaitable[Any]] | None = None
     # Receipts: who has run what.
     receipts: Receipts | None = None
     receipts_table: str = ""

@@ -18,6 +18,7 @@ from sendmill.tasks.result import EnqueueResult
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
@@ -78,7 +79,10 @@ class Task(Generic[P, R]):
         """Send the task without holding up the event loop."""
         import asyncio
 
-        return await asyncio.to_thread(self.send, *args, **kwargs)
+        from sendmill.tasks.config import current
+
+        in_thread: Any = current().in_thread or asyncio.to_thread
+        return cast(EnqueueResult, await in_thread(self.send, *args, **kwargs))
 
     def options(
         self,
@@ -114,25 +118,18 @@ class Task(Generic[P, R]):
         """Return the arguments as JSON; raises InvalidTaskCall or PayloadNotSerializable."""
         if self.is_handler:
             return [], self._payload(args, kwargs)
-        bound = self._bind(args, kwargs)
-        found_args = [
-            self._to_json(value, name) for value, name in zip(bound.args, self._names, strict=False)
-        ]
-        found_args += [self._to_json(value, "*args") for value in bound.args[len(found_args) :]]
-        found_kwargs = {name: self._to_json(value, name) for name, value in bound.kwargs.items()}
+        given_args, given_kwargs = _by_name(self._bind(args, kwargs))
+        found_args = [self._to_json(v, self._name_of(n)) for n, v in enumerate(given_args)]
+        found_kwargs = {name: self._to_json(value, name) for name, value in given_kwargs.items()}
         return found_args, found_kwargs
 
     def call(self, args: list[Any], kwargs: Mapping[str, Any], context: object = None) -> R:
         """Call the function with arguments that came as JSON; raises InvalidTaskCall."""
         if self.is_handler:
             return self._call_handler(kwargs, context)
-        bound = self._bind(tuple(args), kwargs)
-        positional = [
-            self._from_json(value, name)
-            for value, name in zip(bound.args, self._names, strict=False)
-        ]
-        positional += bound.args[len(positional) :]
-        named = {name: self._from_json(value, name) for name, value in bound.kwargs.items()}
+        self._bind(tuple(args), kwargs)
+        positional = [self._from_json(v, self._name_of(n)) for n, v in enumerate(args)]
+        named = {name: self._from_json(value, name) for name, value in kwargs.items()}
         return cast(R, _finished(cast(Any, self.function)(*positional, **named)))
 
     def accepted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +151,9 @@ class Task(Generic[P, R]):
     def _names(self) -> list[str]:
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return [name for name, found in self._signature.parameters.items() if found.kind in kinds]
+
+    def _name_of(self, number: int) -> str:
+        return self._names[number] if number < len(self._names) else "*args"
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         try:
@@ -207,6 +207,25 @@ class Task(Generic[P, R]):
         return cast(R, _finished(cast(Any, self.function)(*wanted)))
 
 
+def _by_name(bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments by name wherever a name will do: a message outlives an order of parameters.
+
+    Keys and upgrades read them by name as well.
+    """
+    parameters = bound.signature.parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL and bound.arguments.get(p.name) for p in parameters):
+        return bound.args, bound.kwargs
+    only = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    args = tuple(bound.arguments[name] for name in only if name in bound.arguments)
+    kwargs: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.name in bound.arguments and parameter.kind is parameter.VAR_KEYWORD:
+            kwargs |= bound.arguments[parameter.name]
+        elif parameter.name in bound.arguments and parameter.kind in _NAMED:
+            kwargs[parameter.name] = bound.arguments[parameter.name]
+    return args, kwargs
+
+
 def _explain(value: Any, name: str) -> None:
     """Prefer the advice for a value that is no JSON to a complaint about its type."""
     require_json(value, name)
@@ -215,9 +234,18 @@ def _explain(value: Any, name: str) -> None:
 def _finished(value: Any) -> Any:
     if not inspect.iscoroutine(value):
         return value
-    import asyncio
+    import asyncio  # 30 ms that few need
 
-    return asyncio.run(value)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(value)
+    # called from a coroutine: that loop is busy with us, so the task gets one of its own
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(copy_context().run, asyncio.run, value).result()
 
 
 @overload

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import close_old_connections, connections, transaction
@@ -100,6 +101,7 @@ def changes() -> dict[str, Any]:
     """Return what the settings say, as keywords of :func:`sendmill.tasks.configure`."""
     found: dict[str, Any] = {
         "on_commit": send_on_commit(database()),
+        "in_thread": with_the_views_connections,
         "around": (fresh_connections,),
     }
     for name, field in _SEED_SETTINGS.items():
@@ -156,6 +158,11 @@ def send_on_commit(alias: str) -> Callable[[Callable[[], object]], bool]:
         return True
 
     return defer
+
+
+async def with_the_views_connections(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a blocking call in the thread whose database connections a coroutine uses."""
+    return await sync_to_async(call, thread_sensitive=True)(*args, **kwargs)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from sendmill.tasks.transports import Outgoing
 _BATCH = 10
 # A failure that took longer is not tried again: connect and read timeouts would add up.
 _AT_ONCE = 0.3
+_AWAY = (EnqueueUnreachable, EnqueueUncertain)
 _THROTTLED = {
     "RequestThrottled",
     "ThrottlingException",
@@ -69,8 +70,16 @@ class SqsTransport:
     def send_many(self, messages: Sequence[Outgoing]) -> list[str | EnqueueError]:
         """Store messages of one queue in batches; return an id or an error for each, in order."""
         found: list[str | EnqueueError] = []
+        away = False
         for batch in _batches(messages, self._batch_bytes):
-            found += self._send_batch(batch)
+            if away:
+                # every further batch would wait as long for the same answer
+                said = "SQS: not tried, the batch before was not answered"
+                found += [EnqueueUnreachable(said, task_id=one.task_id) for one in batch]
+                continue
+            answers = self._send_batch(batch)
+            away = all(isinstance(answer, _AWAY) for answer in answers)
+            found += answers
         return found
 
     def _send_batch(self, batch: Sequence[Outgoing]) -> list[str | EnqueueError]:

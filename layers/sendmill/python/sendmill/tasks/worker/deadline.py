@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,10 +37,14 @@ def limited(timeout: float | None, remaining: float) -> Iterator[None]:
     def cut_off(*_: Any) -> None:
         raise TaskTimeout(f"the task took longer than {seconds:.1f} s")
 
+    begun = time.monotonic()
     before = signal.signal(signal.SIGALRM, cut_off)
-    signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
+    waiting, again = signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if waiting:  # somebody else's alarm goes on
+            left = waiting - (time.monotonic() - begun)
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, left), again)

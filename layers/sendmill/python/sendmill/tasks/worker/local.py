@@ -36,6 +36,7 @@ class Worker:
         wait_seconds: int = _WAIT_SECONDS,
         visibility_seconds: int = _VISIBILITY_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         config = runtime().config
         self.url = config.queue_url(queue)
@@ -48,6 +49,7 @@ class Worker:
         }
         self._region = config.region or region_of(self.url)
         self._sleep = sleep
+        self._clock = clock
         self._stop = threading.Event()
 
     def stop(self, *_: Any) -> None:
@@ -72,7 +74,10 @@ class Worker:
     def once(self) -> int:
         """Handle one batch; return how many messages it had. Raises QueueUnavailable."""
         deliveries = self._receive()
-        failed = {found.message_id for found in self._runner.run(deliveries)}
+        # when the messages can be seen again another worker takes them: that is the end here
+        end = self._clock() + self._asked["VisibilityTimeout"]
+        kept = self._runner.run(deliveries, remaining=lambda: end - self._clock())
+        failed = {found.message_id for found in kept}
         done = [found for found in deliveries if found.message_id not in failed]
         if done:
             self._inbox.delete(self.url, done)
