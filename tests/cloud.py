@@ -33,6 +33,7 @@ class Cloud:
     dynamodb: Any
     s3: Any
     sqs: Any
+    secrets: Any
     environment: dict[str, str]
     hooks: list[tuple[str, Callable[..., None]]] = field(default_factory=list)
 
@@ -90,6 +91,7 @@ def make_cloud() -> Cloud:
         dynamodb=dynamodb,
         s3=s3,
         sqs=sqs,
+        secrets=secrets,
         environment={
             "ENVIRONMENT": "test",
             "CAMPAIGNS_TABLE": CAMPAIGNS,

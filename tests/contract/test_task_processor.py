@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from cloud import FILES, TASKS, Cloud, Context
-from fake_ses import FakeSes, drop, refuse
+from fake_ses import FakeSes, accept, drop, refuse
+from scripted_smtp import ScriptedServer
 
 from sendmill.tasks import TaskEvent, config, listen, registry, unlisten
 from sendmill.tasks.builtin import wiring
+from sendmill.tasks.dead_letter_queue import DeadLetterQueue
 
 Load = Callable[[str], ModuleType]
 MakeEvent = Callable[[str], dict[str, Any]]
@@ -70,7 +72,12 @@ class Deliver:
 
     def _received(self) -> list[Any]:
         found: list[Any] = []
-        asked = {"QueueUrl": self._url, "MaxNumberOfMessages": 10, "AttributeNames": ["All"]}
+        asked = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": 10,
+            "AttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
         while part := self._sqs.receive_message(**asked).get("Messages"):
             found += part
         return found
@@ -82,6 +89,7 @@ class Deliver:
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": message["Attributes"],
+            "messageAttributes": message.get("MessageAttributes", {}),
         }
 
 
@@ -196,6 +204,44 @@ def test_a_lost_answer_of_ses_is_a_dead_letter_and_not_a_second_mail(
     ((_, said),) = dead_letters(cloud)
     assert (said["reason"], "may have gone out" in said["error"]) == ("permanent", True)
     assert len(ses.requests) == 1
+
+
+def test_a_lost_mail_leaves_again_when_a_person_sends_its_dead_letter_back_and_not_before(
+    deliver: Deliver, event: MakeEvent, ses: FakeSes, cloud: Cloud
+) -> None:
+    ses.answer = drop
+    deliver(body(event, "lost"))
+    ses.answer = accept
+    # its sender sends it again, under the same id
+    assert deliver(body(event, "lost")) == 0
+    assert len(ses.requests) == 1
+    assert DeadLetterQueue(config.current()).redrive() == 2
+    assert deliver.again() == 0
+    assert len(ses.requests) == 2
+    assert dead_letters(cloud) == []
+
+
+def test_over_smtp_a_mail_is_taken_or_lost_like_any_other(
+    deliver: Deliver,
+    event: MakeEvent,
+    ses: FakeSes,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SENDMILL_TASK_EMAIL_SERVICE", "smtp")
+    # the second mail's connection breaks after the final dot
+    with ScriptedServer(FINAL=["250 taken", "drop"]) as scripted:
+        server = {"host": "127.0.0.1", "port": scripted.address.port, "tls": "none"}
+        cloud.secrets.put_secret_value(
+            SecretId="mail", SecretString=json.dumps({**server, "username": "u", "password": "p"})
+        )
+        assert deliver(body(event, "taken"), body(event, "lost")) == 0
+        assert deliver(body(event, "lost")) == 0
+    assert len(scripted.bodies) == 2
+    assert b"X-Sendmill-Campaign: task_" in scripted.bodies[0]
+    assert b"Auto-Submitted: auto-generated" in scripted.bodies[0]
+    assert [said["task_id"] for _, said in dead_letters(cloud)] == ["lost", "lost"]
+    assert ses.requests == []
 
 
 def test_a_body_of_scheduler_runs_once_for_each_of_its_times(

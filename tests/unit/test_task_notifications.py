@@ -181,18 +181,22 @@ def test_a_lost_answer_is_not_sent_again_by_itself(notifier: Notifier, provider:
     with pytest.raises(PermanentFailure, match="unknown"):
         notify(notifier)
     assert len(provider.mails) == 1
-    # a person sent the dead letter back: it has another message id
-    assert notify(notifier, replace(RUN, message_id="m2")) == "id-2"
+    # sent a second time by its sender, under the same id
+    with pytest.raises(PermanentFailure, match="unknown"):
+        notify(notifier, replace(RUN, message_id="m2"))
+    assert len(provider.mails) == 1
+    # a person sent the dead letter back
+    assert notify(notifier, replace(RUN, message_id="m2", redriven=True)) == "id-2"
 
 
 def test_a_mail_that_a_killed_worker_may_have_handed_over_is_not_sent_again(
     notifier: Notifier, provider: Provider, log: SendLog
 ) -> None:
-    assert log.begin(RUN.task_id, "m1") is Standing.FREE
+    assert log.begin(RUN.task_id, "m1", redriven=False) is Standing.FREE
     with pytest.raises(PermanentFailure, match="unknown: .*worker ended"):
         notify(notifier)
     assert provider.mails == []
-    assert notify(notifier, replace(RUN, message_id="m2")) == "id-1"
+    assert notify(notifier, replace(RUN, message_id="m2", redriven=True)) == "id-1"
 
 
 def test_a_mail_that_was_taken_is_not_sent_again(notifier: Notifier, provider: Provider) -> None:
@@ -206,8 +210,8 @@ def test_two_who_begin_at_once_are_one_and_an_own_lost_answer_is_ours(
     log: SendLog, cloud: Cloud, lose_answers: Callable[[str], None]
 ) -> None:
     lose_answers("PutItem")
-    assert log.begin("lost", "m1") is Standing.FREE
-    assert log.begin("lost", "m1") is Standing.SENDING
+    assert log.begin("lost", "m1", redriven=False) is Standing.FREE
+    assert log.begin("lost", "m1", redriven=False) is Standing.SENDING
 
 
 def test_a_log_that_cannot_be_written_sends_nothing(

@@ -19,8 +19,9 @@ _XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*?Parent=([0-9a-f]{
 class TaskContext:
     """Tell a running task who it is.
 
-    ``attempt`` counts from 1. ``remaining`` returns the seconds until the worker is ended; in the
-    process that sent the task there is no such end and no queue.
+    ``attempt`` counts from 1. ``redriven``: it was a dead letter, and a person sent it back.
+    ``remaining`` returns the seconds until the worker is ended; in the process that sent the
+    task there is no such end and no queue.
     """
 
     task_id: str
@@ -30,6 +31,7 @@ class TaskContext:
     enqueued_at: datetime | None = None
     queue: str = ""
     message_id: str = ""
+    redriven: bool = False
     correlation_id: str = ""
     traceparent: str = ""
     remaining: Callable[[], float] = field(default=lambda: float("inf"), compare=False)

@@ -17,6 +17,7 @@ from sendmill.tasks.config import DEFAULT_QUEUE, TaskConfig
 from sendmill.tasks.errors import UnknownQueue
 from sendmill.tasks.payload import loads
 from sendmill.tasks.transports.sqs import region_of
+from sendmill.tasks.worker.delivery import REASON
 
 # A letter that was looked at is hidden from others for so long, in seconds.
 _LOOK_SECONDS = 30
@@ -83,7 +84,13 @@ class DeadLetterQueue:
         self._call("purge_queue", QueueUrl=self.url)
 
     def _send_back(self, letter: DeadTask) -> None:
-        asked: dict[str, Any] = {"QueueUrl": self.source, "MessageBody": letter.body}
+        # the reason goes along, as in a redrive by SQS: by it the worker knows a second life
+        reason = {"DataType": "String", "StringValue": letter.reason}
+        asked: dict[str, Any] = {
+            "QueueUrl": self.source,
+            "MessageBody": letter.body,
+            "MessageAttributes": {REASON: reason},
+        }
         if self.source.endswith(".fifo"):
             asked["MessageGroupId"] = letter.group or letter.task
             asked["MessageDeduplicationId"] = letter.message_id

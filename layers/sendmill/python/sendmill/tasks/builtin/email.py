@@ -50,7 +50,7 @@ class Templates(Protocol):
 class Log(Protocol):
     """Remember which mails are on their way."""
 
-    def begin(self, task_id: str, message_id: str) -> Standing:
+    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
         """Say that the mail is about to be sent; anything but FREE forbids it."""
 
     def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
@@ -120,7 +120,7 @@ class Notifier:
         from sendmill.outcome import Fate
         from sendmill.tasks.builtin.send_log import Standing
 
-        standing = self.log.begin(run.task_id, run.message_id)
+        standing = self.log.begin(run.task_id, run.message_id, redriven=run.redriven)
         if standing is Standing.SENT:
             raise Skip("mailed already")
         if standing is not Standing.FREE:

@@ -41,7 +41,7 @@ class Standing(StrEnum):
 class NoLog:
     """Remember nothing: what runs in the process that sent it is never delivered again."""
 
-    def begin(self, task_id: str, message_id: str) -> Standing:
+    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
         """Say that the mail may be sent."""
         return Standing.FREE
 
@@ -57,14 +57,17 @@ class SendLog:
     table: str
     clock: Callable[[], float] = time.time
 
-    def begin(self, task_id: str, message_id: str) -> Standing:
-        """Say that the mail is about to be sent; what stands and is not FREE forbids it."""
+    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
+        """Say that the mail is about to be sent; what stands and is not FREE forbids it.
+
+        ``redriven``: a person saw the dead letter that says ``unknown``, and sent it back.
+        """
         found = self._put(task_id, message_id, over=Standing.FREE)
         if found is None:
             return Standing.FREE
         standing = Standing(text(found, "state"))
-        if standing is Standing.UNKNOWN and text(found, "message_id") != message_id:
-            # another message: a person saw the dead letter, and sent it back
+        another = text(found, "message_id") != message_id
+        if standing is Standing.UNKNOWN and redriven and another:
             again = self._put(task_id, message_id, over=Standing.UNKNOWN)
             return Standing.FREE if again is None else Standing.SENDING
         return standing

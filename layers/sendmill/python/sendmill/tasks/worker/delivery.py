@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+# The message attribute that says why a task became a dead letter; a redrive keeps it.
+REASON = "reason"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Hold one message as it was received; ``receives`` counts from 1, this one too."""
+    """Hold one message as it was received; ``receives`` counts from 1, this one too.
+
+    ``redriven`` is true for a dead letter of ours that was sent back: it carries the reason.
+    """
 
     message_id: str
     receipt_handle: str
@@ -19,6 +25,7 @@ class Delivery:
     queue: str = ""
     queue_arn: str = ""
     group: str = ""
+    redriven: bool = False
 
     @property
     def is_fifo(self) -> bool:
@@ -52,6 +59,7 @@ def delivery_of_event(record: Mapping[str, Any]) -> Delivery:
         queue=arn.rpartition(":")[2],
         queue_arn=arn,
         group=str(attributes.get("MessageGroupId", "")),
+        redriven=REASON in (record.get("messageAttributes") or {}),
     )
 
 
@@ -63,6 +71,7 @@ def delivery_of_message(message: Mapping[str, Any], *, queue: str, queue_arn: st
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": message.get("Attributes", {}),
+            "messageAttributes": message.get("MessageAttributes", {}),
             "eventSourceARN": queue_arn or queue,
         }
     )

@@ -14,7 +14,7 @@ from sendmill.tasks.config import DEFAULT_QUEUE
 from sendmill.tasks.listening import logger
 from sendmill.tasks.runtime import runtime
 from sendmill.tasks.transports.sqs import region_of
-from sendmill.tasks.worker.delivery import delivery_of_message
+from sendmill.tasks.worker.delivery import REASON, delivery_of_message
 from sendmill.tasks.worker.inbox import SqsInbox
 from sendmill.tasks.worker.runner import Runner
 
@@ -88,7 +88,12 @@ class Worker:
 
         sqs = client("sqs", self._region, read_timeout=25)
         try:
-            answer = sqs.receive_message(QueueUrl=self.url, AttributeNames=["All"], **self._asked)
+            answer = sqs.receive_message(
+                QueueUrl=self.url,
+                AttributeNames=["All"],
+                MessageAttributeNames=[REASON],
+                **self._asked,
+            )
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(f"receiving: {type(error).__name__}: {error}") from error
         name = self.url.rstrip("/").rpartition("/")[2]

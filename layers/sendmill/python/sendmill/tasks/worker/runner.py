@@ -307,6 +307,7 @@ class Runner:
             enqueued_at=found.enqueued_at,
             queue=this.delivery.queue,
             message_id=this.delivery.message_id,
+            redriven=this.delivery.redriven,
             correlation_id=found.correlation_id or found.id,
             traceparent=found.traceparent,
             remaining=remaining,
