@@ -9,6 +9,8 @@ from pathlib import Path
 
 # Of our own folders: tests, notes, editors' files, and byte code of whoever ran the sources last.
 OURS_SKIPPED = ("tests", "*.md", ".*", "__pycache__")
+# Of the first-party package besides: what runs in applications and in tests, never in our functions.
+PACKAGE_SKIPPED = (*OURS_SKIPPED, "contrib", "testing")
 # Of other people's packages only what Python never reads; their licences may well be *.md.
 THEIRS_SKIPPED = ("*.pyi", "__pycache__")
 
@@ -25,7 +27,7 @@ def package_files(folder: Path) -> dict[str, Path]:
 
     Lambda reads layers from python/.
     """
-    return _by_name(folder, "python/", OURS_SKIPPED)
+    return _by_name(folder, "python/", PACKAGE_SKIPPED)
 
 
 def thirdparty_files(folder: Path) -> dict[str, Path]:

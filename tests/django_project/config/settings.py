@@ -67,5 +67,10 @@ TASKS = {
 }
 if os.environ.get("TASK_RECEIPTS_TABLE"):
     TASKS["default"]["OPTIONS"]["receipts_table"] = os.environ["TASK_RECEIPTS_TABLE"]
+if os.environ.get("PROCESSOR_QUEUE_URL"):
+    # what every installation has runs in the deployed processor, which needs no Django
+    TASKS["default"]["OPTIONS"]["queue_urls"] = {"processor": os.environ["PROCESSOR_QUEUE_URL"]}
+    ROUTED = ("send_email", "send_notification_email", "guard_report", "generate_report")
+    SENDMILL = {"routes": dict.fromkeys(ROUTED, "processor")}
 
 EMAIL_BACKEND = "sendmill.contrib.django.mail.EmailBackend"

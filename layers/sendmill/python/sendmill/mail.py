@@ -34,7 +34,8 @@ _MAX_ENCODED_WORD = 45
 class Mail:
     """Hold one mail to one recipient, and the ids by which its events come back.
 
-    ``headers`` come on top of what every mail has.
+    ``headers`` come on top of what every mail has. ``raw`` is a whole message that an application
+    wrote: then it goes out as it is, and ``rendered`` and ``headers`` are not looked at.
     """
 
     config: Config
@@ -44,6 +45,7 @@ class Mail:
     rid: str
     attempt: int
     headers: tuple[tuple[str, str], ...] = ()
+    raw: bytes = b""
 
 
 def check_header(name: str, value: str) -> str:
@@ -103,6 +105,8 @@ def mime_message(mail: Mail, *, date: str, domain: str) -> bytes:
     attempt, so that two copies of one mail can be told from two mails.
     """
     check_headers(mail)
+    if mail.raw:
+        return mail.raw
     boundary = f"=_{mail.rid}_{mail.attempt}"
     headers = [
         f"From: {sender_header(mail.config.from_email)}",

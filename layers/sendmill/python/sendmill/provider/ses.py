@@ -7,6 +7,7 @@ every loss whether a byte of it may have left.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +62,27 @@ class SesProvider:
         return [_outcome(one) for one in found]
 
     def _request(self, mail: Mail) -> dict[str, Any]:
+        request = self._raw(mail) if mail.raw else self._simple(mail)
+        # by these the events of this attempt find their row
+        request["EmailTags"] = [
+            {"Name": "campaign_id", "Value": mail.campaign_id},
+            {"Name": "recipient_id", "Value": mail.rid},
+            {"Name": "attempt", "Value": str(mail.attempt)},
+            # SES puts this into its own Feedback-ID, by which Gmail groups complaints
+            {"Name": "ses:feedback-id-a", "Value": mail.campaign_id},
+        ]
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        return request
+
+    def _raw(self, mail: Mail) -> dict[str, Any]:
+        # the sender is the message's own From; one recipient, whatever its To and Cc say
+        return {
+            "Destination": {"ToAddresses": [mail.to]},
+            "Content": {"Raw": {"Data": base64.b64encode(mail.raw).decode()}},
+        }
+
+    def _simple(self, mail: Mail) -> dict[str, Any]:
         body: dict[str, Any] = {"Text": _utf8(mail.rendered.text)}
         if mail.rendered.html:
             body["Html"] = _utf8(mail.rendered.html)
@@ -68,14 +90,6 @@ class SesProvider:
             "FromEmailAddress": sender_header(mail.config.from_email),
             "Destination": {"ToAddresses": [mail.to]},
             "Content": {"Simple": {"Subject": _utf8(mail.rendered.subject), "Body": body}},
-            # by these the events of this attempt find their row
-            "EmailTags": [
-                {"Name": "campaign_id", "Value": mail.campaign_id},
-                {"Name": "recipient_id", "Value": mail.rid},
-                {"Name": "attempt", "Value": str(mail.attempt)},
-                # SES puts this into its own Feedback-ID, by which Gmail groups complaints
-                {"Name": "ses:feedback-id-a", "Value": mail.campaign_id},
-            ],
         }
         if mail.headers:
             request["Content"]["Simple"]["Headers"] = [
@@ -83,8 +97,6 @@ class SesProvider:
             ]
         if mail.config.reply_to:
             request["ReplyToAddresses"] = [sender_header(mail.config.reply_to)]
-        if self._configuration_set:
-            request["ConfigurationSetName"] = self._configuration_set
         return request
 
 

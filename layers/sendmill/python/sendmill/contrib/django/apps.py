@@ -18,11 +18,12 @@ class SendmillConfig(AppConfig):
 
     def ready(self) -> None:
         """Configure the tasks; no AWS client is made and nothing is asked over the network."""
-        from sendmill.contrib.django import checks, conf, events
+        from sendmill.contrib.django import checks, conf, events, people
 
         conf.try_to_apply()
         checks.register_all()
         events.connect()
+        people.connect()
         discover()
 
 

@@ -1,4 +1,4 @@
-"""An e-mail backend: every mail of ``django.core.mail`` becomes a task of its own.
+"""An e-mail backend: every mail of ``django.core.mail`` becomes tasks, one for each recipient.
 
 ``send_mail`` returns when the mail is on the queue (in a transaction: at commit), and the task
 processor mails it. With ``USE_ASYNC_TASKS = False`` it is sent at once.
@@ -18,13 +18,12 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.encoding import punycode
 
-from sendmill.contrib.django import conf
-from sendmill.errors import PermanentError
+from sendmill.contrib.django import conf, people
 from sendmill.tasks.client import sqs_client
-from sendmill.tasks.errors import EnqueueError
+from sendmill.tasks.runtime import runtime
 
 logger = logging.getLogger("sendmill.tasks")
-# The task of the processor that takes a whole message; its payload is from_email, recipients, mime.
+# The task of the processor that takes a whole message.
 TASK = "send_email"
 
 
@@ -32,7 +31,9 @@ class EmailBackend(BaseEmailBackend):
     """Send mails as tasks.
 
     ``fail_silently`` keeps quiet about a queue that did not take a mail, as Django's SMTP backend
-    keeps quiet about a server; a wrong header or a mail that is too large is always raised.
+    keeps quiet about a server; a wrong header or a mail that is too large is always raised. A mail
+    counts as sent when every recipient's task was taken. With synchronous tasks the mail leaves by
+    ``SENDMILL_DIRECT_EMAIL_BACKEND`` (:mod:`.people`).
     """
 
     def __init__(
@@ -51,33 +52,37 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Send mails and return how many were taken."""
         conf.apply()
+        if runtime().is_synchronous:
+            direct = people.direct_backend(fail_silently=self.fail_silently)
+            return int(direct.send_messages(email_messages) or 0)
         return sum(self._send(message) for message in email_messages or ())
 
     def _send(self, message: EmailMessage) -> bool:
-        recipients = message.recipients()
-        if not recipients:
-            return False
-        payload = payload_of(message, recipients)
-        try:
-            sqs_client.send_task(task_name=TASK, payload=payload, queue=self.queue or None)
-        except (EnqueueError, PermanentError) as error:
-            if not (self.fail_silently and isinstance(error, EnqueueError)):
-                raise
+        payloads = payloads_of(message)
+        items = [
+            {"task_name": TASK, "payload": payload, "queue": self.queue or None}
+            for payload in payloads
+        ]
+        failed = [sent.error for sent in sqs_client.send_many(items) if sent.error is not None]
+        if failed and not self.fail_silently:
+            raise failed[0]
+        for error in failed:
             logger.warning("mail_not_sent %s", error)
-            return False
-        return True
+        return bool(payloads) and not failed
 
 
-def payload_of(message: EmailMessage, recipients: Sequence[str]) -> dict[str, Any]:
-    """Return a mail as the processor takes it: who gets it, and all of it as RFC 5322.
+def payloads_of(message: EmailMessage) -> list[dict[str, str]]:
+    """Return a mail as the processor takes it, once for each recipient; raises ValueError.
 
-    Blind copies are among the recipients and in no header. Raises ValueError.
+    All of it is written here, so that what is wrong is raised here. Blind copies are recipients,
+    and in no header.
     """
-    return {
-        "from_email": bare_address(message.from_email),
-        "recipients": [bare_address(address) for address in recipients],
-        "mime": base64.b64encode(_as_bytes(message)).decode(),
-    }
+    recipients = dict.fromkeys(bare_address(address) for address in message.recipients())
+    if not recipients:
+        return []
+    sender = bare_address(message.from_email)
+    mime = base64.b64encode(_as_bytes(message)).decode()
+    return [{"to": to, "mime": mime, "from_email": sender} for to in recipients]
 
 
 def bare_address(text: object) -> str:

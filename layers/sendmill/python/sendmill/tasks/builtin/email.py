@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from sendmill.errors import PermanentError
@@ -100,6 +100,23 @@ class Notifier:
         check_headers(mail)
         return self._send(run, mail)
 
+    def forward(self, run: TaskContext, *, to: str, raw: bytes, from_email: str) -> str:
+        """Mail one person a whole message as an application wrote it; return the provider's id.
+
+        An application's own mails are no newsletter: who unsubscribed gets them, who bounced or
+        complained does not. Raises Skip, Retry and PermanentFailure as :meth:`notify` does.
+        """
+        from sendmill.contact import address_hash, normalise_address
+        from sendmill.template import Rendered
+
+        address = normalise_address(to)
+        reason = self.suppressed(address_hash(self.hash_key, address))
+        if reason and reason != _UNSUBSCRIBED:
+            raise Skip(f"suppressed: {reason}")
+        mail = self._mail(run, address, Rendered(subject="", text="", html=""))
+        config = replace(self.config, from_email=from_email or self.config.from_email)
+        return self._send(run, replace(mail, raw=raw, config=config, headers=()))
+
     def _mail(self, run: TaskContext, address: str, rendered: Rendered) -> Mail:
         from sendmill.contact import recipient_id
         from sendmill.mail import Mail
@@ -140,6 +157,44 @@ class Notifier:
         raise Retry(f"the provider did not take the mail: {outcome.reason}")
 
 
+class Sender(Protocol):
+    """Send what the tasks send: :class:`Notifier`, or an application's own way."""
+
+    def notify(
+        self,
+        run: TaskContext,
+        *,
+        user_id: UserId,
+        subject: str,
+        template_name: str,
+        context: Mapping[str, Any],
+        email: str = "",
+        transactional: bool = False,
+    ) -> str:
+        """Mail one person a template; return the provider's id."""
+
+    def forward(self, run: TaskContext, *, to: str, raw: bytes, from_email: str) -> str:
+        """Mail one person a whole message; return the provider's id."""
+
+
+_make_sender: Callable[[], Sender] | None = None
+
+
+def use_notifier(make: Callable[[], Sender] | None) -> None:
+    """Have mails leave another way than by the environment's: an application's own, or a test's."""
+    global _make_sender
+    _make_sender = make
+
+
+def notifier() -> Sender:
+    """Return what mails; raises InvalidSettings naming what the environment lacks."""
+    if _make_sender is not None:
+        return _make_sender()
+    from sendmill.tasks.builtin.wiring import notifier_of_the_environment
+
+    return notifier_of_the_environment()
+
+
 @task(name="send_notification_email", sync_fallback=True, permanent=(PermanentError,))
 def send_notification_email(
     *,
@@ -155,8 +210,6 @@ def send_notification_email(
     ``email`` is the address, where the sender knows it. ``transactional`` mails also who
     unsubscribed (a password reset is no newsletter), but nobody who bounced or complained.
     """
-    from sendmill.tasks.builtin.wiring import notifier
-
     run = current_task() or TaskContext(task_id=new_id(), task="send_notification_email")
     return notifier().notify(
         run,

@@ -50,6 +50,12 @@ def unregister_user_lookup(lookup: Lookup) -> None:
         _lookups.remove(lookup)
 
 
+def known_address(user_id: UserId) -> str:
+    """Return the address that a registered lookup knows, or an empty string."""
+    found = (person for lookup in tuple(_lookups) if (person := lookup(user_id)) is not None)
+    return next((person.email for person in found), "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
     """Find people; ``read`` returns the text of a file, or None when there is none."""

@@ -22,7 +22,7 @@ from sendmill.tasks.errors import PermanentFailure, Retry
 from sendmill.tasks.uuid7 import new_id
 
 if TYPE_CHECKING:
-    from sendmill.tasks.builtin.email import Notifier
+    from sendmill.tasks.builtin.email import Sender
     from sendmill.tasks.builtin.file_store import FileStore
     from sendmill.tasks.builtin.people import UserId
     from sendmill.tasks.builtin.tables import Table
@@ -117,7 +117,7 @@ class LinkMailer:
     """Hold what mailing links needs."""
 
     files: FileStore
-    notifier: Notifier
+    notifier: Sender
     link_seconds: int
 
     def mail(

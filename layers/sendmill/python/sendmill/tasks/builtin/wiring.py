@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from sendmill.provider import ProviderMailer, SesProvider
 from sendmill.secret import SecretStore
 from sendmill.settings import TaskSettings, load
 from sendmill.store import RecipientStore
-from sendmill.tasks.builtin.email import Notifier
+from sendmill.tasks.builtin.email import Notifier, notifier
 from sendmill.tasks.builtin.file_store import FileStore
 from sendmill.tasks.builtin.files import ReportWorker
 from sendmill.tasks.builtin.letters import LetterTemplates
@@ -30,19 +30,6 @@ from sendmill.tasks.builtin.texts import TEXTS
 # Where a function, or an application that runs its tasks itself, may bring templates along.
 _PACKAGED = Path(os.environ.get("LAMBDA_TASK_ROOT") or ".") / "templates"
 _LONGEST_TEMPLATE = 200_000
-
-_notifier: Callable[[], Notifier] | None = None
-
-
-def use_notifier(make: Callable[[], Notifier] | None) -> None:
-    """Have mails leave another way than by the environment's: an application's own, or a test's."""
-    global _notifier
-    _notifier = make
-
-
-def notifier() -> Notifier:
-    """Return what mails notifications; raises InvalidSettings naming what the environment lacks."""
-    return (_notifier or _notifier_of_the_environment)()
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +56,7 @@ def forget() -> None:
     for made in (
         _settings,
         _files,
-        _notifier_of_the_environment,
+        notifier_of_the_environment,
         report_worker,
         report_writer,
         link_mailer,
@@ -98,7 +85,8 @@ def _files() -> FileStore:
 
 
 @lru_cache(maxsize=1)
-def _notifier_of_the_environment() -> Notifier:
+def notifier_of_the_environment() -> Notifier:
+    """Return what mails by SES or SMTP; raises InvalidSettings naming what is missing."""
     settings = _settings()
     dynamodb = aws.dynamodb()
     secrets = SecretStore(aws.secretsmanager())

@@ -1,0 +1,59 @@
+"""The tasks that every installation has, in a project of Django's."""
+
+from __future__ import annotations
+
+from common.tasks import process_guard_report, send_notification_email
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.test import override_settings
+
+from sendmill.contrib.django.people import find_user
+from tests.support import QuietCase, in_memory, tasks_setting
+
+LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
+
+
+class PeopleTest(QuietCase):
+    def setUp(self) -> None:
+        super().setUp()
+        users = get_user_model().objects
+        self.ada = users.create_user("ada", "ada@example.com", first_name="Ada")
+
+    def notify(self) -> None:
+        send_notification_email(
+            user_id=self.ada.pk,
+            subject="Welcome!",
+            template_name="emails/welcome.html",
+            context={"name": "John"},
+        )
+
+    def test_the_address_of_a_user_travels_with_the_task(self) -> None:
+        with in_memory() as memory:
+            self.notify()
+        self.assertEqual(
+            memory.sent[0].args,
+            [self.ada.pk, "Welcome!", "emails/welcome.html", {"name": "John"}, "ada@example.com"],
+        )
+
+    @override_settings(SENDMILL_DIRECT_EMAIL_BACKEND=LOCMEM, DEFAULT_FROM_EMAIL="desk@example.com")
+    def test_with_synchronous_tasks_the_same_call_mails_at_once(self) -> None:
+        with self.settings(TASKS=tasks_setting(), USE_ASYNC_TASKS=False):
+            self.notify()
+        (sent,) = mail.outbox
+        self.assertEqual((sent.to, sent.from_email), (["ada@example.com"], "desk@example.com"))
+        self.assertEqual(sent.subject, "Welcome!")
+        self.assertIn("Hello John", sent.alternatives[0][0])
+        self.assertIn("Hello John", sent.body)
+
+    def test_a_guard_report_is_one_task(self) -> None:
+        with in_memory() as memory:
+            process_guard_report(report_id=456)
+        self.assertEqual(memory.sent[0].name, "guard_report")
+        self.assertEqual(memory.sent[0].args, [456])
+
+    def test_who_is_unknown_has_no_address(self) -> None:
+        for wrong in (0, "nobody", "x" * 500):
+            with self.subTest(wrong):
+                self.assertIsNone(find_user(wrong))
+        get_user_model().objects.create_user("mute", "")
+        self.assertIsNone(find_user(get_user_model().objects.get(username="mute").pk))
