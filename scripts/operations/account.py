@@ -35,8 +35,12 @@ class Account:
                     for name, url in value.items():
                         kind = output.removesuffix(f"_{ending}_urls")
                         found.setdefault(f"{kind} {name}", {})[ending] = url
-        for name, urls in sorted(found.items()):
-            yield name, urls.get("queue", ""), urls.get("dlq", "")
+        shown: set[str] = set()
+        # Names with a space first: `task tasks` is one of several, and `task` the same once more.
+        for name, urls in sorted(found.items(), key=lambda pair: (" " not in pair[0], pair[0])):
+            if not shown.issuperset(urls.values()):
+                yield name, urls.get("queue", ""), urls.get("dlq", "")
+            shown.update(urls.values())
 
 
 @cache

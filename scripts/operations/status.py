@@ -35,7 +35,7 @@ def _queues(account: Account) -> Iterator[str]:
     yield row("QUEUE", "WAITING", "IN FLIGHT", "LATER", "OLDEST", "DEAD")
     for name, url, dead in account.queues():
         here = _depth(account, url)
-        age = _oldest(account, url) if here[0] else "-"
+        age = _oldest(account, url) if url else "-"
         yield row(name, *here, age, _depth(account, dead)[0])
 
 

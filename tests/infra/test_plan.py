@@ -101,13 +101,19 @@ def initialise(root: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def manifest() -> dict[str, Any]:
+    path = ROOT / "terraform/tests/fixtures/artefacts/artefacts.json"
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
 def put_manifest(root: Path, digests: dict[str, str]) -> None:
-    manifest = json.loads((ROOT / "terraform/tests/fixtures/artefacts/artefacts.json").read_text())
+    made = manifest()
     for name, digest in digests.items():
-        manifest["functions"][name]["digest"] = digest
+        made["functions"][name]["digest"] = digest
     folder = root / "build/lambda"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "artefacts.json").write_text(json.dumps(manifest))
+    (folder / "artefacts.json").write_text(json.dumps(made))
 
 
 def planned(root: Path, sts: str, digests: dict[str, str]) -> dict[str, Any]:
@@ -161,3 +167,8 @@ def test_a_changed_comment_in_one_function_is_in_its_plan_alone(root: Path, sts:
     (name,) = changed
     assert after[name]["s3_key"] == "functions/dispatch/changed.zip"
     assert len(before) > 100
+    functions = [found for found in before.values() if "s3_key" in found and "handler" in found]
+    assert len(functions) == len(manifest()["functions"])
+    for function in functions:
+        assert function["s3_bucket"] == "sendmill-prod-artefacts"
+        assert function["publish"]
