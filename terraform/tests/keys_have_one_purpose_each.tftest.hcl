@@ -99,6 +99,7 @@ run "what_holds_data_stands_under_one" {
     }
     protect_data         = true
     list_retention_days  = 396
+    upload_origins       = []
     secret_recovery_days = 30
     emulated             = false
   }

@@ -298,8 +298,6 @@ run "mail" {
       ])) == toset([
       "ses:SendEmail on arn:aws-us-gov:ses:us-gov-west-1:333333333333:configuration-set/set",
       "ses:SendEmail on arn:aws-us-gov:ses:us-gov-west-1:333333333333:identity/example.com",
-      "ses:SendRawEmail on arn:aws-us-gov:ses:us-gov-west-1:333333333333:configuration-set/set",
-      "ses:SendRawEmail on arn:aws-us-gov:ses:us-gov-west-1:333333333333:identity/example.com",
     ])
     error_message = "The permission to send mail allows something else: ${jsonencode(data.aws_iam_policy_document.send.statement)}"
   }

@@ -31,7 +31,7 @@ class Permission:
 
 @dataclass(frozen=True, kw_only=True)
 class Excuse:
-    """A permission that stays although no test makes a function use it."""
+    """A permission that stays although it was not used, or a use that may be refused."""
 
     function: str
     action: str
@@ -39,7 +39,7 @@ class Excuse:
     reason: str
 
     def fits(self, grant: Permission) -> bool:
-        """Tell whether it speaks of this grant."""
+        """Tell whether it speaks of this grant, or of this use."""
         return all(
             fnmatchcase(said, pattern)
             for said, pattern in (
@@ -67,9 +67,17 @@ def granted(function: str, policies: Iterable[Mapping[str, Any]]) -> set[Permiss
     }
 
 
-def not_granted(uses: set[Permission], grants: set[Permission]) -> list[str]:
+def not_granted(
+    uses: set[Permission], grants: set[Permission], excuses: Iterable[Excuse]
+) -> list[str]:
     """Return the uses that no grant covers: on AWS they would be refused."""
-    return sorted(str(use) for use in uses if not any(grant.covers(use) for grant in grants))
+    excuses = list(excuses)
+    return sorted(
+        str(use)
+        for use in uses
+        if not any(grant.covers(use) for grant in grants)
+        and not any(excuse.fits(use) for excuse in excuses)
+    )
 
 
 def not_used(

@@ -24,7 +24,9 @@ from stack import Stack
 pytestmark = [pytest.mark.integration, pytest.mark.order_last]
 
 HERE = Path(__file__).parent
-EXCUSES = [Excuse(**one) for one in json.loads((HERE / "unused_permissions.json").read_text())]
+SAID = json.loads((HERE / "permissions.json").read_text())
+EXCUSES = [Excuse(**one) for one in SAID["granted_and_not_used"]]
+REFUSED = [Excuse(**one) for one in SAID["used_and_not_granted"]]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_nothing_was_used_that_is_not_granted(
     uses: set[Permission], grants: set[Permission]
 ) -> None:
     assert uses, "no call was recorded"
-    assert not_granted(uses, grants) == []
+    assert not_granted(uses, grants, REFUSED) == []
 
 
 def test_nothing_is_granted_that_was_not_used(
@@ -96,4 +98,4 @@ def test_a_permission_too_many_is_seen(
 def test_a_permission_too_few_is_seen(uses: set[Permission], grants: set[Permission]) -> None:
     for use in uses:
         rest = {grant for grant in grants if not grant.covers(use)}
-        assert str(use) in not_granted({use}, rest)
+        assert str(use) in not_granted({use}, rest, [])

@@ -1,8 +1,8 @@
 data "aws_iam_policy_document" "send" {
   statement {
-    sid = "SendAsOurDomainOnly"
-    # Raw content asks for the second action even through the SES v2 call SendEmail.
-    actions = ["ses:SendEmail", "ses:SendRawEmail"]
+    # Content is sent in parts and never raw, which would ask for ses:SendRawEmail too.
+    sid     = "SendAsOurDomainOnly"
+    actions = ["ses:SendEmail"]
 
     # With its authorisation on, the emulator understands no SES resource and no SES condition key: there,
     # and only there, the permission is a bare "*".
