@@ -20,7 +20,7 @@ FILE = "tests/govcloud_has_no_commercial_arn.tftest.hcl"
 ABSENT = re.compile(
     r"aws_(cloudfront_.*|lambda_function_url|pipes_pipe|budgets_.*|route53_(zone|record)"
     r"|cloudwatch_event_(api_destination|connection)|globalaccelerator_.*|acm_certificate_validation"
-    r"|cognito_user_pool_domain|ses_receipt_.*|oam_.*|apprunner_.*)"
+    r"|ses_receipt_.*|oam_.*|apprunner_.*)"
 )
 
 pytestmark = [
@@ -66,6 +66,8 @@ def problems(plan: list[dict[str, Any]]) -> list[str]:
             found.append(f"{resource['address']} does not exist there")
         if resource["type"] == "aws_lambda_function" and planned.get("logging_config"):
             found.append(f"{resource['address']} asks for a log format that is refused there")
+        if resource["type"] == "aws_cognito_user_pool_domain" and planned.get("certificate_arn"):
+            found.append(f"{resource['address']} is a sign-in domain of one's own")
         if any("arn:aws:" in text for text in strings(planned)):
             found.append(f"{resource['address']} names a commercial ARN")
         if any(re.search(r"\b(us|eu|ap)-[a-z]+-\d\b", text) for text in strings(planned)):
