@@ -79,6 +79,8 @@ class Showing:
             {
                 **self.view_at(campaign, progress),
                 "body": campaign.content.body,
+                "text": campaign.content.text,
+                "defaults": dict(campaign.content.defaults),
                 "timeline": [asdict(point) for point in thinned(_begun(campaign, points))],
                 "rate_per_second": rate,
                 "eta_seconds": eta_of(progress.open(), rate) if sending else 0,

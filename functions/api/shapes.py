@@ -168,6 +168,8 @@ class CampaignWhole(CampaignView):
     """A campaign with its body and how fast it goes."""
 
     body: str
+    text: str
+    defaults: dict[str, str]
     timeline: Annotated[list[PointView], Field(max_length=121)]
     rate_per_second: float
     eta_seconds: int

@@ -42,6 +42,8 @@ MAX_TEST_RECIPIENTS = 5
 TEST_PREFIX = "[Test] "
 # Rows are rendered for a checklist no longer than this, in seconds; a start checks all of them.
 ROWS_SECONDS = 5.0
+# What a template brings.
+_WRITTEN = frozenset({"subject", "body", "text", "defaults"})
 _EDITABLE = frozenset({Status.DRAFT, Status.REFUSED})
 
 
@@ -104,12 +106,18 @@ class Desk:
     def edit(self, campaign_id: str, changes: Mapping[str, Any], *, by: str) -> Campaign:
         """Change a draft; raises StateConflict once it was started, InvalidCampaign as create."""
         found = self.office.campaign(campaign_id)
-        raw = {**described(found), **changes}
+        raw = described(found)
+        if changes.get("template_id"):
+            # subject and body come from there, unless they are said too
+            raw = {name: value for name, value in raw.items() if name not in _WRITTEN}
+        raw = {**raw, **changes}
         raw["config"] = {**asdict(found.content.config), **(changes.get("config") or {})}
         made = self.office.compose(raw, created_by=found.created_by)
         revised = replace(
             made, id=found.id, created_at=found.created_at, edited_by=by, status=Status.DRAFT
         )
+        if not _WRITTEN & set(changes) and not made.template_id:
+            revised = _made_of(revised, found)
         if found.status not in _EDITABLE or not self.shelf.revise(revised):
             raise StateConflict(f"campaign {campaign_id} is {found.status}, not a draft")
         return revised
@@ -126,7 +134,9 @@ class Desk:
         if not found.list_id:
             raise InvalidCampaign(f"campaign {campaign_id} was made by messages: it has no list")
         raw = described(found) | {"name": name or f"Copy of {found.name}"[:200]}
-        return self.office.create_campaign(raw, created_by=by)
+        made = _made_of(self.office.compose(raw, created_by=by), found)
+        self.office.campaigns.add(made)
+        return made
 
     def approve(self, campaign_id: str, *, by: str) -> Campaign:
         """Approve a campaign as it is; raises StateConflict for whoever made or started it."""
@@ -261,6 +271,8 @@ def described(campaign: Campaign) -> dict[str, Any]:
         "list_id": campaign.list_id,
         "subject": content.subject,
         "body": content.body,
+        "text": content.text,
+        "defaults": dict(content.defaults),
         "config": asdict(content.config),
         "unknown_policy": str(campaign.unknown_policy),
     }
@@ -275,6 +287,11 @@ def approval_digest(campaign: Campaign) -> str:
         str(campaign.expected),
     )
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def _made_of(campaign: Campaign, other: Campaign) -> Campaign:
+    """Return the campaign with the other's template noted."""
+    return replace(campaign, template_id=other.template_id, template_version=other.template_version)
 
 
 def ready(checks: Sequence[Check]) -> bool:
