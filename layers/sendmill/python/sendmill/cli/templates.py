@@ -33,6 +33,13 @@ def show_templates(
         place.out.show(place.api.pages(_PATH, limit), *_TEMPLATE)
 
 
+@app.command("versions")
+def show_versions(context: typer.Context, template_id: str) -> None:
+    """List the versions of a template, newest first."""
+    place = here(context)
+    place.out.show(place.api.get(f"{_PATH}/{template_id}/versions"), *_TEMPLATE)
+
+
 @app.command("create")
 def create_template(
     context: typer.Context,
@@ -88,14 +95,17 @@ def preview_template(
     """Show what a contact would read; nothing is sent."""
     place = here(context)
     who: Any = json_of(contact, "--contact") if contact else None
-    if not who and not list_id:
+    if not who and list_id and not contact_id:
+        found = place.api.pages(f"/v1/contact-lists/{list_id}/contacts", 1)["items"]
+        contact_id = found[0]["contact_id"] if found else ""
+    if not who and not contact_id:
         who = {"email": "ada@example.com"}
     asked = {"subject": subject, "body": text_of(body)}
     asked |= given(contact=who, list_id=list_id, contact_id=contact_id)
-    found = place.api.post(f"{_PATH}/preview", asked)
+    seen = place.api.post(f"{_PATH}/preview", asked)
     if html:
-        save(found["html"], html)
-    place.out.show(found, "subject", "variables", "missing", "text")
+        save(seen["html"], html)
+    place.out.show(seen, "subject", "variables", "missing", "text")
 
 
 def _bodies(body: str, text: str, default: list[str] | None) -> dict[str, Any]:
