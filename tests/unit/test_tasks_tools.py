@@ -25,9 +25,11 @@ from sendmill.tasks import (
     propagating,
     register_handler,
     send_notification_email,
+    sqs_client,
     steps,
     task,
 )
+from sendmill.tasks.__main__ import main as tasks_main
 from sendmill.tasks.clients import forget_clients
 from sendmill.tasks.config import configure, reset
 from sendmill.tasks.errors import __doc__ as tree
@@ -270,6 +272,25 @@ def test_every_error_is_drawn_and_derives_as_drawn() -> None:
         if isinstance(found, type) and found.__module__ == errors.__name__:
             assert name in (tree or "")
             assert issubclass(found, base.SendmillError) or name == "Skip"
+
+
+def test_dead_letters_are_listed_and_sent_back(cloud: Cloud, capsys: Any) -> None:
+    forget_clients()
+    url, dead = (cloud.environment[f"{name}_QUEUE_URL"] for name in ("EMAIL", "DISPATCH"))
+    configure(use_async=True, queues={"default": url}, dead_letter_queues={"default": dead})
+    sent = sqs_client.send_task("x.nobody", {})
+    Worker(wait_seconds=0).once()
+    assert tasks_main(["dlq", "list"]) == 0
+    assert f"{sent.task_id}\tx.nobody\tunknown_task" in capsys.readouterr().out
+    assert tasks_main(["dlq", "redrive"]) == 2
+    assert tasks_main(["dlq", "purge", "some-id"]) == 2
+    assert tasks_main(["dlq", "redrive", sent.task_id]) == 0
+    assert "1 sent back" in capsys.readouterr().out
+    assert Worker(wait_seconds=0).once() == 1
+    assert tasks_main(["dlq", "purge", "--yes"]) == 0
+    assert tasks_main(["dlq", "list"]) == 0
+    assert "x.nobody" not in capsys.readouterr().out
+    forget_clients()
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
