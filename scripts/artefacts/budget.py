@@ -8,15 +8,15 @@ from dataclasses import dataclass
 KB, MB = 1_000, 1_000_000
 
 # The third-party layers: measured on 2026-11-23 with byte code (dependencies 11.3 MB for arm64 and
-# 11.5 MB for x86_64, imaging 11.8 MB for x86_64), plus a quarter. Growth past that is a decision,
+# 11.5 MB for x86_64, imaging 11.1 and 11.8 MB), plus a quarter. Growth past that is a decision,
 # made here. Functions and the first-party layer have room for code that is still to be written; the
 # function budget also keeps start-up short.
 FUNCTION_BUDGET = 100 * KB
 # The API also carries the console, which is read when a browser first asks for it.
 FUNCTION_BUDGETS = {"api": 700 * KB}
 LAYER_BUDGETS = {"sendmill": 1_400 * KB, "dependencies": 14_500 * KB, "imaging": 14_800 * KB}
-# A function with all layers, unpacked (54 MB measured). Lambda's own limit is 250 MB.
-UNZIPPED_BUDGET = 70 * MB
+# A function with all layers, unpacked (66 MB measured). Lambda's own limit is 250 MB.
+UNZIPPED_BUDGET = 75 * MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
