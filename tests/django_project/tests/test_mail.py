@@ -29,7 +29,7 @@ AWAY = {
 
 
 def parsed(task: SentTask) -> Parsed:
-    return message_from_bytes(base64.b64decode(task.args[1]), policy=policy.default)
+    return message_from_bytes(base64.b64decode(task.kwargs["mime"]), policy=policy.default)
 
 
 @override_settings(EMAIL_BACKEND=OURS, DEFAULT_FROM_EMAIL="Gate <noreply@example.com>")
@@ -58,12 +58,12 @@ class MailTest(QuietCase):
             self.assertEqual(letter.send(), 1)
         self.assertEqual([task.name for task in memory.sent], ["send_email"] * 3)
         self.assertEqual(
-            [task.args[0] for task in memory.sent],
+            [task.kwargs["to"] for task in memory.sent],
             ["ada@example.com", "eve@example.com", "bob@xn--bcher-kva.example"],
         )
-        self.assertEqual(len({task.args[1] for task in memory.sent}), 1)
+        self.assertEqual(len({task.kwargs["mime"] for task in memory.sent}), 1)
         task = memory.sent[0]
-        self.assertEqual(task.args[2], "noreply@example.com")
+        self.assertEqual(task.kwargs["from_email"], "noreply@example.com")
         found = parsed(task)
         self.assertEqual(found["Subject"], "Grüße")
         self.assertEqual(found["From"], "Gate <noreply@example.com>")
@@ -75,7 +75,7 @@ class MailTest(QuietCase):
         (attached,) = found.iter_attachments()
         self.assertEqual(attached.get_filename(), "gate.png")
         self.assertEqual(attached.get_content(), b"\x89PNG\r\n\x00")
-        self.assertNotIn(b"\n", base64.b64decode(task.args[1]).replace(b"\r\n", b""))
+        self.assertNotIn(b"\n", base64.b64decode(task.kwargs["mime"]).replace(b"\r\n", b""))
 
     def test_send_mail_waits_for_the_commit(self) -> None:
         with in_memory() as memory:

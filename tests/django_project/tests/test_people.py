@@ -31,8 +31,14 @@ class PeopleTest(QuietCase):
         with in_memory() as memory:
             self.notify()
         self.assertEqual(
-            memory.sent[0].args,
-            [self.ada.pk, "Welcome!", "emails/welcome.html", {"name": "John"}, "ada@example.com"],
+            memory.sent[0].kwargs,
+            {
+                "user_id": self.ada.pk,
+                "subject": "Welcome!",
+                "template_name": "emails/welcome.html",
+                "context": {"name": "John"},
+                "email": "ada@example.com",
+            },
         )
 
     @override_settings(SENDMILL_DIRECT_EMAIL_BACKEND=LOCMEM, DEFAULT_FROM_EMAIL="desk@example.com")
@@ -49,7 +55,7 @@ class PeopleTest(QuietCase):
         with in_memory() as memory:
             process_guard_report(report_id=456)
         self.assertEqual(memory.sent[0].name, "guard_report")
-        self.assertEqual(memory.sent[0].args, [456])
+        self.assertEqual(memory.sent[0].kwargs, {"report_id": 456})
 
     def test_who_is_unknown_has_no_address(self) -> None:
         for wrong in (0, "nobody", "x" * 500):
