@@ -72,6 +72,14 @@ def test_an_upload_becomes_a_list_that_is_mailed(stack: Stack) -> None:
     assert [row[0] for row in rows] == ["line", f"{ROWS + 2}", f"{ROWS + 4}"]
     assert rows[2][1] == "address is the same as in line 9"
 
+    more = b"email,first_name\nimport5@example.com,again\nlater@example.com,Later\n"
+    added = stack.request("POST", PATH, {"list_id": made["list_id"], "size": len(more)})
+    assert put(added, more) == 200
+    stack.request("POST", f"{PATH}/{added['import_id']}/start", {})
+    assert until_imported(stack, added["import_id"])["accepted"] == 1
+    text = stack.request("GET", f"/v1/contact-lists/{made['list_id']}/rejected")
+    assert text.splitlines() == ["line,reason", "2,address is in the list already"]
+
     campaign = stack.request(
         "POST",
         "/v1/campaigns",
@@ -85,10 +93,11 @@ def test_an_upload_becomes_a_list_that_is_mailed(stack: Stack) -> None:
     )
     stack.request("POST", f"/v1/campaigns/{campaign['campaign_id']}/start")
     sent = until_over(stack, campaign["campaign_id"], seconds=180)
-    assert (sent["status"], sent["states"]) == ("complete", {"accepted": ROWS})
+    assert (sent["status"], sent["states"]) == ("complete", {"accepted": ROWS + 1})
     assert sum(sent["states"].values()) + sum(sent["rejected"].values()) == sent["rows"]
     mails = Counter(mail["to"][0] for mail in stack.delivered(campaign_id=campaign["campaign_id"]))
-    assert mails == Counter(f"import{n}@example.com" for n in range(ROWS))
+    expected = ["later@example.com", *(f"import{n}@example.com" for n in range(ROWS))]
+    assert mails == Counter(expected)
 
 
 def test_nothing_is_left_of_an_upload_and_no_log_named_anybody(stack: Stack) -> None:
