@@ -52,24 +52,20 @@ export function MailView({ preview, listId }) {
   </section>`;
 }
 
-// The frame has an origin of its own; it says when it is ready, and is then handed each new mail.
+// The frame has an origin of its own, so it is handed each new mail as a message once it has loaded and says so.
 function Frame({ mail }) {
   const frame = useRef(null);
-  const ready = useRef(false);
-  const newest = useRef(mail);
-  newest.current = mail;
-  const show = () => ready.current && frame.current?.contentWindow.postMessage({ html: newest.current }, "*");
+  const [ready, setReady] = useState(0);
+  const again = () => setReady((times) => times + 1);
   useEffect(() => {
-    const heard = (event) => {
-      if (event.source !== frame.current?.contentWindow || !event.data?.ready) return;
-      ready.current = true;
-      show();
-    };
+    const heard = (event) => event.source === frame.current?.contentWindow && again();
     addEventListener("message", heard);
     return () => removeEventListener("message", heard);
   }, []);
-  useEffect(show, [mail]);
-  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0"></iframe>`;
+  useEffect(() => {
+    if (ready) frame.current.contentWindow.postMessage({ html: mail }, "*");
+  }, [mail, ready]);
+  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0" onLoad=${again}></iframe>`;
 }
 
 function Contacts({ listId, chosen, onChoose }) {
