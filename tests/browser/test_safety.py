@@ -102,6 +102,7 @@ def bounce(stack: Stack, campaign_id: str) -> None:
         "diagnosticCode": CORPUS[0],
     }
     tags = {name: [value] for name, value in mail["tags"].items()}
+    tags["ses:configuration-set"] = [stack.outputs["ses_configuration_set"]]
     event["mail"] |= {"messageId": mail["message_id"], "tags": event["mail"]["tags"] | tags}
     topic = stack.outputs["feedback_topic_arn"]
     stack.client("sns").publish(TopicArn=topic, Message=json.dumps(event))
