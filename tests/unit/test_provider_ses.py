@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -83,6 +84,18 @@ def test_an_accepted_mail_is_one_request_with_its_tags(ses: FakeSes, plain: SesP
         tags.items() >= {"campaign_id": "spring", "recipient_id": mail.rid, "attempt": "3"}.items()
     )
     assert not any("@" in value for value in tags.values())
+
+
+def test_a_whole_message_goes_to_its_one_recipient_as_it_is(
+    ses: FakeSes, plain: SesProvider
+) -> None:
+    raw = b"From: desk@example.com\r\nTo: all@example.com\r\n\r\nNight\r\n"
+    send(plain, make_mail(raw=raw))
+    (request,) = ses.requests
+    assert request["Destination"] == {"ToAddresses": ["ada@example.com"]}
+    assert base64.b64decode(request["Content"]["Raw"]["Data"]) == raw
+    assert "FromEmailAddress" not in request
+    assert {"campaign_id", "recipient_id"} <= {tag["Name"] for tag in request["EmailTags"]}
 
 
 def test_a_mail_without_html_has_a_text_alone(ses: FakeSes, plain: SesProvider) -> None:

@@ -13,7 +13,7 @@ from fakes import CONFIG, HASH_KEY, NOW
 from sendmill.campaign import Config
 from sendmill.contact import address_hash, recipient_id
 from sendmill.errors import InvalidContact, StoreUnavailable, UnsafeHeader
-from sendmill.mail import Mail
+from sendmill.mail import Mail, mime_message
 from sendmill.outcome import Fate, Outcome, accepted
 from sendmill.tasks.builtin.email import Notifier
 from sendmill.tasks.builtin.file_store import FileStore
@@ -25,6 +25,7 @@ from sendmill.tasks.builtin.people import (
     register_user_lookup,
     unregister_user_lookup,
 )
+from sendmill.tasks.builtin.raw_email import send_email
 from sendmill.tasks.builtin.send_log import SendLog, Standing
 from sendmill.tasks.context import TaskContext
 from sendmill.tasks.errors import PermanentFailure, Retry, Skip
@@ -41,7 +42,7 @@ class Provider:
     mails: list[Mail] = field(default_factory=list)
 
     def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
-        assert config is CONFIG
+        assert config == CONFIG
         self.mails += mails
         return [self.outcomes.pop(0)]
 
@@ -236,3 +237,33 @@ def lose_answers(cloud: Cloud) -> Callable[[str], None]:
         cloud.on_dynamodb(f"needs-retry.dynamodb.{operation}", again)
 
     return lose
+
+
+RAW = b"From: desk@example.com\r\nTo: all@example.com\r\nSubject: Shift\r\n\r\nNight\r\n"
+
+
+def forward(notifier: Notifier, to: str = "ada@example.com") -> str:
+    return notifier.forward(RUN, to=to, raw=RAW, from_email="")
+
+
+def test_a_whole_message_goes_out_as_it_was_written(notifier: Notifier, provider: Provider) -> None:
+    assert forward(notifier) == "id-1"
+    (mail,) = provider.mails
+    assert (mail.to, mail.raw, mail.headers) == ("ada@example.com", RAW, ())
+    assert mail.rid == recipient_id(HASH_KEY, mail.campaign_id, "ada@example.com")
+    assert mime_message(mail, date="", domain="example.com") == RAW
+
+
+def test_an_applications_mail_reaches_who_unsubscribed_and_nobody_who_bounced(
+    notifier: Notifier, provider: Provider
+) -> None:
+    forward(notifier, "unsubscribed@example.com")
+    with pytest.raises(Skip, match="bounced"):
+        forward(notifier, "bounced@example.com")
+    assert [mail.to for mail in provider.mails] == ["unsubscribed@example.com"]
+
+
+def test_a_message_that_is_none_is_a_dead_letter() -> None:
+    for mime in ("no base64!", ""):
+        with pytest.raises(PermanentFailure, match="mime must"):
+            send_email.function(to="ada@example.com", mime=mime)

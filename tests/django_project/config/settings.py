@@ -49,6 +49,7 @@ DATABASES = {
         "NAME": os.environ.get("DATABASE", BASE_DIR / "db.sqlite3"),
     }
 }
+STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- background tasks -----------------------------------------------------------------------------
