@@ -83,7 +83,6 @@ def test_the_verbs_of_the_command(
     assert main(["dlq", "list"]) == 0
     assert "\ta\tresize\tpermanent\tno" in capsys.readouterr().out
     assert main(["dlq", "redrive"]) == 2
-    assert main(["dlq", "show", "z"]) == 1
     assert main(["dlq", "redrive", "--yes"]) == 0
     assert count(cloud, queues.queues["default"]) == 1
     bury(cloud, queues, "b")
