@@ -261,6 +261,20 @@ class QueueTest(QuietCase):
             tasks.add.using(run_after=timezone.now() + timedelta(seconds=600)).enqueue(1, 1)
         self.assertAlmostEqual(memory.sent[0].delay_seconds, 600, delta=2)
 
+    @override_settings(USE_TZ=False)
+    def test_a_time_without_a_zone_is_the_projects_own(self) -> None:
+        with in_memory() as memory:
+            soon = timezone.now() + timedelta(seconds=600)
+            self.assertTrue(timezone.is_naive(soon))
+            with self.assertRaises(InvalidTask):
+                tasks.add.using(run_after=soon + timedelta(hours=1)).enqueue(1, 1)
+            result = tasks.add.using(run_after=soon).enqueue(1, 1)
+            self.assertAlmostEqual(memory.sent[0].delay_seconds, 600, delta=2)
+            self.assertEqual(tasks.add.get_result(result.id), result)
+            run_body(memory, body_of("guards.tasks.add", 4, 5))
+            rows = TaskRecord.objects.filter(status="SUCCESSFUL")
+            self.assertEqual([row.return_value for row in rows], [9])
+
     def test_over_fifteen_minutes_needs_a_scheduler(self) -> None:
         later = timezone.now() + timedelta(hours=1)
         with in_memory():

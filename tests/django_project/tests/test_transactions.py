@@ -10,7 +10,7 @@ from guards.models import GuardReport
 
 from sendmill.contrib.django.compat import TaskResultDoesNotExist, TaskResultStatus
 from sendmill.contrib.django.models import TaskRecord
-from sendmill.tasks.errors import PayloadTooLarge
+from sendmill.tasks.errors import PayloadTooLarge, UnknownQueue
 from tests.support import QuietCase, in_memory, tasks_setting
 
 
@@ -77,9 +77,16 @@ class TransactionTest(QuietCase):
                 raise GaveUp
             self.assertEqual(GuardReport.objects.count(), 0)
 
-    def test_what_is_too_large_is_refused_while_the_transaction_can_still_turn_back(self) -> None:
-        with in_memory(), self.assertRaises(PayloadTooLarge), transaction.atomic():
-            tasks.take_anything.enqueue("x" * 300_000)
+    def test_what_is_wrong_is_refused_while_the_transaction_can_still_turn_back(self) -> None:
+        with in_memory() as memory, transaction.atomic():
+            with self.assertRaises(PayloadTooLarge):
+                tasks.take_anything.enqueue("x" * 300_000)
+            self.assertEqual(TaskRecord.objects.count(), 0)
+        self.assertEqual(memory.sent, [])
+        nowhere = tasks_setting(queue_urls={"mail": "http://127.0.0.1:9/0/mail"})
+        asked = self.settings(TASKS=nowhere, USE_ASYNC_TASKS=True, AWS_SQS_QUEUE_URL=None)
+        with asked, transaction.atomic(), self.assertRaises(UnknownQueue):
+            tasks.add.enqueue(1, 2)
 
 
 class ViewTest(QuietCase):

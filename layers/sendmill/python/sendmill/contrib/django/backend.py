@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -43,7 +44,7 @@ from sendmill.tasks.policy import Policy
 from sendmill.tasks.registry import registry
 from sendmill.tasks.result import EnqueueResult
 from sendmill.tasks.runtime import runtime
-from sendmill.tasks.sending import send_call
+from sendmill.tasks.sending import Plan, outgoing, plan_call, send_planned
 from sendmill.tasks.uuid7 import new_id
 
 logger = logging.getLogger("sendmill.tasks")
@@ -191,13 +192,9 @@ class SqsLambdaBackend(BaseTaskBackend):
                 pass
 
     def _send(self, wrapped: DjangoTask, result: TaskResult) -> None:
-        """Send now, or when the open transaction commits."""
-        self._refuse_long_delay(wrapped.django_task)
+        """Send now, or when the open transaction commits; what is wrong is raised now."""
+        plan = self._plan(wrapped, result)
         object.__setattr__(result, "enqueued_at", timezone.now())
-        if not self._waits_for_commit():
-            self._keep_new(result)
-            self._send_now(wrapped, result)
-            return
         in_transaction = self.results is not None and self.results.in_transaction
         if in_transaction:
             self._keep_new(result)
@@ -205,11 +202,27 @@ class SqsLambdaBackend(BaseTaskBackend):
         def send() -> None:
             if not in_transaction:
                 self._keep_new(result)
-            self._send_now(wrapped, result)
+            self._send_now(plan, result)
 
         hook = runtime().config.on_commit
-        if hook is None or not hook(send):
+        if hook is None or not self._waits_for_commit() or not hook(send):
             send()
+
+    def _plan(self, wrapped: DjangoTask, result: TaskResult) -> Plan:
+        """Return what is to be sent; raises what can be known without asking the queue."""
+        found, after = runtime(), result.task.run_after
+        if after is not None:
+            after = after if timezone.is_aware(after) else timezone.make_aware(after)
+            self._refuse_long_delay(after)
+        options = SendOptions(
+            run_at=after, queue=self.queue_of(result.task), task_id=result.id, on_commit=False
+        )
+        plan = plan_call(wrapped, (result.args, result.kwargs), options)
+        if found.config.transport is None:
+            found.config.queue_url(plan.queue)
+        if not found.config.claim_check_bucket:
+            outgoing(plan, found)  # refuses what is too large
+        return plan
 
     def _waits_for_commit(self) -> bool:
         return self.options.get("on_commit", "auto") is not False
@@ -224,16 +237,10 @@ class SqsLambdaBackend(BaseTaskBackend):
             # the task matters more than its record
             logger.exception("task_result_not_kept %s", result.id)
 
-    def _send_now(self, wrapped: DjangoTask, result: TaskResult) -> EnqueueResult:
-        options = SendOptions(
-            run_at=result.task.run_after,
-            queue=self.queue_of(result.task),
-            task_id=result.id,
-            on_commit=False,
-        )
+    def _send_now(self, plan: Plan, result: TaskResult) -> EnqueueResult:
         token = sending.set(result)
         try:
-            sent = send_call(wrapped, (result.args, result.kwargs), options)
+            sent = send_planned(plan, runtime())
         except EnqueueError as error:
             error.task_id = error.task_id or result.id
             raise
@@ -242,12 +249,10 @@ class SqsLambdaBackend(BaseTaskBackend):
         signals.task_enqueued.send_robust(type(self), task_result=result)
         return sent
 
-    def _refuse_long_delay(self, task: Task) -> None:
-        if task.run_after is None or runtime().config.scheduler_role_arn:
+    def _refuse_long_delay(self, after: datetime) -> None:
+        if runtime().config.scheduler_role_arn:
             return
-        after = task.run_after
-        aware = after if timezone.is_aware(after) else timezone.make_aware(after)
-        seconds = (aware - timezone.now()).total_seconds()
+        seconds = (after - datetime.now(UTC)).total_seconds()
         if seconds > _LONGEST_DELAY:
             raise DelayRefused(
                 f"run_after is {seconds:.0f} s away and SQS delays by {_LONGEST_DELAY} s at most; "

@@ -11,6 +11,7 @@ from datetime import datetime
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from sendmill.contrib.django.compat import (
@@ -86,6 +87,8 @@ class DjangoTask(core.Task[..., Any]):
             object.__setattr__(found, "status", TaskResultStatus.READY)
             return found
         sent = context.enqueued_at if context else None
+        if sent is not None and not settings.USE_TZ:
+            sent = timezone.make_naive(sent)
         return new_result(self.django_task, self.backend, task_id, args, kwargs, enqueued_at=sent)
 
 
