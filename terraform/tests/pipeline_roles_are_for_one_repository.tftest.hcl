@@ -123,6 +123,17 @@ run "deploys_leave_addresses_and_the_pipeline_alone" {
   }
 }
 
+# AWS counts the characters that are not white space, of all inline policies of a role together.
+run "policies_fit_a_role" {
+  command = plan
+  module { source = "./modules/account" }
+
+  assert {
+    condition     = alltrue([for policy in values(output.policies) : length(jsonencode(jsondecode(policy))) <= 10240])
+    error_message = "Too long for a role: ${jsonencode({ for name, policy in output.policies : name => length(jsonencode(jsondecode(policy))) })} of 10240."
+  }
+}
+
 run "without_a_repository_there_are_no_roles" {
   command = plan
   module { source = "./modules/account" }

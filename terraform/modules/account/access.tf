@@ -62,14 +62,17 @@ data "aws_iam_policy_document" "plan" {
       "cloudwatch:ListTagsForResource",
       "cognito-idp:DescribeUserPool",
       "cognito-idp:DescribeUserPoolClient",
+      "cognito-idp:DescribeUserPoolDomain",
       "cognito-idp:DescribeResourceServer",
+      "cognito-idp:GetGroup",
       "cognito-idp:GetUserPoolMfaConfig",
+      "cognito-idp:GetWebACLForResource",
       "dynamodb:Describe*",
       "dynamodb:ListTagsOfResource",
-      "ec2:Describe*",
-      "events:DescribeRule",
-      "events:ListTagsForResource",
-      "events:ListTargetsByRule",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeVpcs",
       "iam:GetOpenIDConnectProvider",
       "iam:GetRole",
       "iam:GetRolePolicy",
@@ -95,7 +98,9 @@ data "aws_iam_policy_document" "plan" {
       "secretsmanager:DescribeSecret",
       "secretsmanager:GetRandomPassword",
       "secretsmanager:GetResourcePolicy",
-      "ses:Get*",
+      "ses:GetConfigurationSet",
+      "ses:GetConfigurationSetEventDestinations",
+      "ses:GetEmailIdentity",
       "ses:ListTagsForResource",
       "signer:GetSigningProfile",
       "signer:ListTagsForResource",
@@ -114,6 +119,24 @@ data "aws_iam_policy_document" "plan" {
     sid       = "RefreshReadsTheSecretItNeverKeeps"
     actions   = ["secretsmanager:GetSecretValue"]
     resources = [local.keys_secret]
+  }
+
+  statement {
+    sid       = "AndDecryptsIt"
+    actions   = ["kms:Decrypt"]
+    resources = [local.any_key]
+
+    condition {
+      test     = "ForAnyValue:StringLike"
+      variable = "kms:ResourceAliases"
+      values   = ["alias/${local.owned}"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["secretsmanager.${var.deployment.region}.${var.deployment.dns_suffix}"]
+    }
   }
 }
 
@@ -140,7 +163,7 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "ForAnyValue:StringEquals"
       variable = "kms:ResourceAliases"
-      values   = [local.key_alias]
+      values   = ["alias/${local.owned}"] # its own, and those of the data that a deploy writes: secrets
     }
   }
 
@@ -154,7 +177,6 @@ data "aws_iam_policy_document" "apply" {
       "dynamodb:*TimeToLive",
       "dynamodb:*TagsOfResource",
       "dynamodb:*agResource",
-      "events:*",
       "lambda:*",
       "logs:*",
       "scheduler:*",
@@ -166,7 +188,6 @@ data "aws_iam_policy_document" "apply" {
         "cloudwatch:${local.at}:alarm:${local.owned}",
         "cloudwatch::${var.deployment.account_id}:dashboard/${local.owned}",
         "dynamodb:${local.at}:table/${local.owned}",
-        "events:${local.at}:rule/${local.owned}",
         "lambda:${local.at}:function:${local.owned}",
         "lambda:${local.at}:layer:${local.owned}",
         "logs:${local.at}:log-group:*${local.owned}",
@@ -206,6 +227,11 @@ data "aws_iam_policy_document" "apply" {
       "apigateway:*",
       "cognito-idp:*UserPool*",
       "cognito-idp:*ResourceServer*",
+      "cognito-idp:CreateGroup",
+      "cognito-idp:DeleteGroup",
+      "cognito-idp:UpdateGroup",
+      "cognito-idp:AssociateWebACL",
+      "cognito-idp:DisassociateWebACL",
       "cognito-idp:SetUserPoolMfaConfig",
       "cognito-idp:*agResource",
       "ec2:*NetworkInterface*",
