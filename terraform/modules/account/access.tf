@@ -252,7 +252,6 @@ data "aws_iam_policy_document" "apply" {
       "ses:*ConfigurationSet*",
       "ses:*EmailIdentity*",
       "ses:*agResource",
-      "signer:GetSigningJob",
       "signer:StartSigningJob",
       "signer:DescribeSigningJob",
       "wafv2:*WebACL*",
