@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import unescape
 
 TOKEN = "function/"  # noqa: S105 - a mark, and no secret
 SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -81,7 +82,7 @@ def needs(
     """Yield action and resource of every permission that a call needs."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if place.service == "s3":
-        yield from _s3(method, target, headers)
+        yield from _s3(method, target, headers, body)
     elif place.service == "dynamodb":
         yield from _dynamodb(place, operation, json.loads(body))
     elif operation:
@@ -126,25 +127,35 @@ def _json(place: Place, operation: str, said: Any) -> Iterator[tuple[str, str]]:
         yield action, "*"
 
 
-def _s3(method: str, target: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _s3(
+    method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> Iterator[tuple[str, str]]:
     parts = urlsplit(target)
     asked = parse_qs(parts.query, keep_blank_values=True)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
     where = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+    if not key and method == "POST" and "delete" in asked:
+        yield from _deleted(where, body.decode())
+        return
     if source := headers.get("x-amz-copy-source"):
         yield "s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/')}"
     if not key:
         names = {"GET": "ListBucketVersions" if "versions" in asked else "ListBucket"}
-        names |= {"HEAD": "ListBucket", "POST": "DeleteObject"}
+        names |= {"HEAD": "ListBucket"}
     else:
         version = "Version" if "versionId" in asked else ""
         names = {"GET": f"GetObject{version}", "HEAD": f"GetObject{version}"}
         names |= {"PUT": "PutObject", "POST": "PutObject", "DELETE": f"DeleteObject{version}"}
         if "uploadId" in asked:
             names["DELETE"] = "AbortMultipartUpload"
-    if not key and method == "POST":
-        where += "/*"
     yield f"s3:{names.get(method, method)}", where
+
+
+def _deleted(bucket: str, body: str) -> Iterator[tuple[str, str]]:
+    for item in re.findall(r"<Object>(.*?)</Object>", body, re.DOTALL):
+        key = unescape(re.findall(r"<Key>([^<]*)</Key>", item)[0])
+        version = "Version" if "<VersionId>" in item else ""
+        yield f"s3:DeleteObject{version}", f"{bucket}/{key}"
 
 
 def _rest(place: Place, method: str, target: str, body: bytes) -> Iterator[tuple[str, str]]:

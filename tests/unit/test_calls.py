@@ -66,6 +66,18 @@ def test_an_object_and_its_bucket_are_told_apart(method: str, target: str, neede
     assert asked("s3", method, target) == {needed}
 
 
+def test_many_objects_are_deleted_one_by_one_and_a_version_is_something_else() -> None:
+    place = Place(service="s3", region="us-east-1", account="111111111111")
+    body = (
+        b"<Delete><Object><Key>a/1&amp;2</Key></Object>"
+        b"<Object><Key>b/3</Key><VersionId>v</VersionId></Object></Delete>"
+    )
+    assert list(needs(place, "POST", "/b?delete=", {}, body)) == [
+        ("s3:DeleteObject", "arn:aws:s3:::b/a/1&2"),
+        ("s3:DeleteObjectVersion", "arn:aws:s3:::b/b/3"),
+    ]
+
+
 def test_raw_mail_needs_both_actions_on_identity_and_set() -> None:
     said = {"FromEmailAddress": "A <a@x.org>", "Content": {"Raw": {}}, "ConfigurationSetName": "s"}
     found = asked("ses", "POST", "/v2/email/outbound-emails", said=said)
