@@ -93,13 +93,16 @@ def not_used(
     )
 
 
-def stale(uses: set[Permission], grants: set[Permission], excuses: Iterable[Excuse]) -> list[str]:
-    """Return the excuses that excuse nothing: no such grant is there, or all of them are used."""
-    idle = [grant for grant in grants if not any(grant.covers(use) for use in uses)]
+def stale(grants: set[Permission], excuses: Iterable[Excuse]) -> list[str]:
+    """Return the excuses that speak of no grant any more.
+
+    One whose grant was used after all is left alone: whether a sweep has something to repair is
+    a matter of how busy the machine was.
+    """
     return sorted(
         f"{excuse.function}: {excuse.action}: {excuse.reason}"
         for excuse in excuses
-        if not any(excuse.fits(grant) for grant in idle)
+        if not any(excuse.fits(grant) for grant in grants)
     )
 
 

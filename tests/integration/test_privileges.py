@@ -73,7 +73,7 @@ def test_nothing_is_granted_that_was_not_used(
     if missing or request.config.option.keyword or request.session.testsfailed:
         pytest.skip("only after every integration test has run and passed")
     assert not_used(uses, grants, EXCUSES) == []
-    assert stale(uses, grants, EXCUSES) == []
+    assert stale(grants, EXCUSES) == []
 
 
 # The two checks above, on copies: each must see one permission too many, and one too few.
