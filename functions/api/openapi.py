@@ -33,6 +33,8 @@ hours, the same key with another body is refused."""
 _ALWAYS = (400, 404, 422, 500, 503)
 _SIGNED = (401, 403)
 _CHANGES = (409, 413, 415)
+# What API Gateway refuses by itself, in a short JSON of its own: {"message": ...}.
+_GATEWAY = (401, 404)
 
 
 def document(table: RouteTable) -> dict[str, Any]:
@@ -114,7 +116,9 @@ def _success(code: int, said: str) -> dict[str, Any]:
 
 
 def _problem(code: int) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _PROBLEM}}
+    content: dict[str, Any] = {"application/problem+json": {"schema": _PROBLEM}}
+    if code in _GATEWAY:
+        content["application/json"] = {"schema": {"type": "object"}}
     return {"description": HTTPStatus(code).phrase, "content": content}
 
 

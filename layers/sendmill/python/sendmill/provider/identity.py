@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Nobody waits longer for a checklist, in seconds.
 DNS_SECONDS = 2.0
-_MOST_IDENTITIES = 20
+# SES answers one such call a second; nobody's page waits for more.
+_MOST_IDENTITIES = 5
 
 
 def ask_sender(client: SESV2Client, sender: str) -> Identity | None:
