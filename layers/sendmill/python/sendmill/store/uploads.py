@@ -23,7 +23,7 @@ from sendmill.contact_list import Rejected, rejected_csv
 from sendmill.errors import InvalidContactList, StoreUnavailable
 from sendmill.importing import Import, Ticket, Upload
 from sendmill.store.item import error_code, translated
-from sendmill.store.lists import rejected_key
+from sendmill.store.lists import delete_all, rejected_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -102,13 +102,12 @@ class UploadDepot:
             pages = self._s3.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
-            for page in pages:
-                gone = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                some: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in gone]
-                if some:
-                    self._s3.delete_objects(
-                        Bucket=self._bucket, Delete={"Objects": some, "Quiet": True}
-                    )
+            found = [
+                {"Key": one["Key"], "VersionId": one["VersionId"]}
+                for page in pages
+                for one in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            ]
+        delete_all(self._s3, self._bucket, found)
 
     def _open(self, import_id: str, etag: str, first: int, last: int | None = None) -> _Body:
         """Return the upload from a byte on, if it still is the one that was started."""
