@@ -73,11 +73,21 @@ def test_a_campaign_from_the_file_to_the_last_recipient(
     draft = shell.json("campaigns", "create", "--name", "By command", *words)
     campaign = draft["campaign_id"]
     assert draft["status"] == "draft"
+    assert shell.json("campaigns", "edit", campaign, "--name", "By command")["status"] == "draft"
+    copy = shell.json("campaigns", "clone", campaign, "--name", "A copy")["campaign_id"]
+    shell.run("campaigns", "delete", copy)
+    ready = shell.json("campaigns", "preflight", campaign)
+    assert ready["ready"] is True
+    assert ready["estimate"]["recipients"] == 59
+    tested = shell.json("campaigns", "test", campaign, "--to", "me@example.com")
+    assert [one["to"] for one in tested["sent"]] == ["me@example.com"]
     assert shell.json("campaigns", "start", campaign)["status"] in ("planning", "running")
     over = shell.json("campaigns", "watch", campaign)
     assert (over["status"], over["states"]) == ("complete", {"accepted": 59})
     people = shell.json("campaigns", "recipients", campaign, "--limit", "0", "--state", "accepted")
     assert len({row["email"] for row in people["items"]}) == 59
+    assert len(shell.run("campaigns", "export", campaign).stdout.splitlines()) == 1 + 59
+    assert shell.json("campaigns", "failures", campaign)["items"] == []
     # what has run is not scheduled: a conflict, told as JSON on the stream beside
     words = ["campaigns", "schedule", campaign, "--at", "2099-01-01T08:00:00+00:00", "--json"]
     refused = shell.run(*words, code=5)
