@@ -10,7 +10,7 @@ from pathlib import Path
 # Of our own folders: tests, notes, editors' files, and byte code of whoever ran the sources last.
 OURS_SKIPPED = ("tests", "*.md", ".*", "__pycache__")
 # Of the first-party package besides: what runs in applications and tests, never in our functions.
-PACKAGE_SKIPPED = (*OURS_SKIPPED, "contrib", "testing")
+PACKAGE_SKIPPED = (*OURS_SKIPPED, "cli", "contrib", "testing")
 # Of other people's packages only what Python never reads; their licences may well be *.md.
 THEIRS_SKIPPED = ("*.pyi", "__pycache__")
 
