@@ -381,6 +381,7 @@ module "tasks" {
     suppressions-read = module.store.policies["suppressions_read"]
     keys-read         = module.store.policies["keys_read"]
     mail-send         = module.mail.send_policy_json
+    mail-send-raw     = module.mail.send_raw_policy_json
   }, var.task_email_service == "smtp" ? { mail-secret-read = module.mail.secret_read_policy_json } : {})
 }
 

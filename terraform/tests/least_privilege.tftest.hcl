@@ -62,6 +62,7 @@ override_module {
     dkim_tokens                 = []
     dns_records                 = []
     send_policy_json            = "{\"grant\": \"mail_send\"}"
+    send_raw_policy_json        = "{\"grant\": \"mail_send_raw\"}"
     account_read_policy_json    = "{\"grant\": \"account_read\"}"
     identities_read_policy_json = "{\"grant\": \"identities_read\"}"
     secret_read_policy_json     = "{\"grant\": \"mail_secret_read\"}"
@@ -299,6 +300,7 @@ run "grants" {
       "files",
       "keys_read",
       "mail_send",
+      "mail_send_raw",
       "queues-consume",
       "queues-send",
       "receipts-write",

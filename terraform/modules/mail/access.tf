@@ -23,6 +23,31 @@ data "aws_iam_policy_document" "send" {
   }
 }
 
+data "aws_iam_policy_document" "send_raw" {
+  statement {
+    # What another program wrote (Django's mails) is handed over whole, and SES asks for this besides.
+    sid     = "SendWholeAsOurDomainOnly"
+    actions = ["ses:SendRawEmail"]
+
+    # With its authorisation on, the emulator understands no SES resource and no SES condition key: there,
+    # and only there, the permission is a bare "*".
+    resources = var.emulated ? ["*"] : [
+      aws_sesv2_email_identity.this.arn,
+      aws_sesv2_configuration_set.this.arn,
+    ]
+
+    dynamic "condition" {
+      for_each = var.emulated ? [] : ["*@${var.domain}"]
+
+      content {
+        test     = "StringLike"
+        variable = "ses:FromAddress"
+        values   = [condition.value]
+      }
+    }
+  }
+}
+
 data "aws_iam_policy_document" "account_read" {
   statement {
     sid     = "ReadQuotaAndStanding"

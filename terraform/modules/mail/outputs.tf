@@ -42,3 +42,8 @@ output "identities_read_policy_json" {
   description = "Permission to read which senders are verified."
   value       = data.aws_iam_policy_document.identities_read.json
 }
+
+output "send_raw_policy_json" {
+  description = "Permission to send, besides, mails that are handed over whole, as MIME."
+  value       = data.aws_iam_policy_document.send_raw.json
+}
