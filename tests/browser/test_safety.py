@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from integration.harness import eventually, until_over
 from stack import Stack
 
 EVIL = "evil.example"
+# a stack that stands remembers whom it must not mail
+RUN = secrets.token_hex(3)
 EVENTS = Path(__file__).resolve().parents[1] / "contract/events/ses"
 # https://cheatsheetseries.owasp.org/cheatsheets/XSS_Filter_Evasion_Cheat_Sheet.html, and what
 # templates in JavaScript add to it. Each would open a dialog, or ask a host that nobody named.
@@ -50,7 +53,7 @@ def poisoned(stack: Stack) -> dict[str, str]:
     lines = ["email,name," + CORPUS[0].replace(",", "")]
     for n, attack in enumerate(CORPUS):
         quoted = attack.replace('"', '""')
-        lines.append(f'mallory{n}@example.com,"{quoted}","{quoted}"')
+        lines.append(f'mallory{n}.{RUN}@example.com,"{quoted}","{quoted}"')
     lines.append(f'"{CORPUS[1]}",x,y')
     found = stack.request(
         "POST",
@@ -61,7 +64,11 @@ def poisoned(stack: Stack) -> dict[str, str]:
     stack.mailbox(
         "PUT",
         "/faults",
-        {"rules": [{"match": {"to": "^mallory1@"}, "action": "reject", "message": CORPUS[1]}]},
+        {
+            "rules": [
+                {"match": {"to": f"^mallory1[.]{RUN}@"}, "action": "reject", "message": CORPUS[1]}
+            ]
+        },
     )
     campaign = stack.request(
         "POST",
@@ -95,10 +102,10 @@ EVERY_WARNING = [
 
 def bounce(stack: Stack, campaign_id: str) -> None:
     """Let a mail bounce with a diagnostic that is an attack."""
-    (mail,) = stack.delivered(to="mallory2@example.com", campaign_id=campaign_id)[-1:]
+    (mail,) = stack.delivered(to=f"mallory2.{RUN}@example.com", campaign_id=campaign_id)[-1:]
     event = json.loads((EVENTS / "bounce_permanent_general.json").read_text())
     event["bounce"]["bouncedRecipients"][0] |= {
-        "emailAddress": "mallory2@example.com",
+        "emailAddress": f"mallory2.{RUN}@example.com",
         "diagnosticCode": CORPUS[0],
     }
     tags = {name: [value] for name, value in mail["tags"].items()}

@@ -14,8 +14,10 @@ from integration.harness import eventually
 from stack import Stack
 
 MEMBERS = 120
-REFUSED = "member7@example.com"
-LEAVING = "member3@example.com"
+# a stack that stands remembers who left
+RUN = uuid.uuid4().hex[:6]
+REFUSED = f"member7.{RUN}@example.com"
+LEAVING = f"member3.{RUN}@example.com"
 BODY = """<h1 style="color:#005ea2">Hello {{ nickname }}</h1>
 <p>From December on the library of {{ company }} is open on <b>Sundays</b>, from ten to four.</p>
 <p>Bring a friend: the first fifty visitors get a cup of tea.</p>"""
@@ -25,9 +27,9 @@ REFUSAL = {"match": {"to": f"^{REFUSED}$"}, "action": "reject", "message": "Refu
 
 def contacts() -> bytes:
     """Return a file as a club's office would have it: two of its rows are bad."""
-    rows = [f"member{n}@example.com;Ada {n};Acme" for n in range(MEMBERS)]
+    rows = [f"member{n}.{RUN}@example.com;Ada {n};Acme" for n in range(MEMBERS)]
     rows.insert(10, "no address;Bob;Acme")
-    rows.append("MEMBER1@example.com;Ada again;Acme")
+    rows.append(f"MEMBER1.{RUN}@example.com;Ada again;Acme")
     return ("E-mail;First name;Company\r\n" + "\r\n".join(rows) + "\r\n").encode("utf-8-sig")
 
 
