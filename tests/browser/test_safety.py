@@ -148,6 +148,7 @@ def test_a_preview_shows_a_mail_and_runs_nothing_of_it(
 ) -> None:
     desk = sit_down("admin")
     desk.go(f"/campaigns/new?list_id={poisoned['list']}")
+    desk.page.get_by_label("Subject").fill("A subject")
     message = desk.page.get_by_label("Message", exact=True)
     shown = desk.page.frame_locator("iframe").frame_locator("iframe")
     for n, attack in enumerate(CORPUS):

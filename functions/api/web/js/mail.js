@@ -13,7 +13,7 @@ export function usePreview(written, listId) {
   useEffect(() => {
     if (!subject && !body) return setFound({ data: null, error: null });
     let here = true;
-    const ask = { subject: subject || " ", body: body || " ", ...(text && { text }), ...(defaults && { defaults }), ...about(contact, listId) };
+    const ask = { subject: subject?.trim() ? subject : "No subject yet", body: body?.trim() ? body : "No text yet", ...(text && { text }), ...(defaults && { defaults }), ...about(contact, listId) };
     post("templates/preview", ask, { key: "" }).then(
       (data) => here && setFound({ data, error: null }),
       (error) => here && setFound((before) => ({ ...before, error })),
