@@ -28,7 +28,7 @@ from fault.weather import CALM, Weather, draw
 from sendmill.batch import EmailBatch
 from sendmill.campaign import Campaign, Config, Content, Service, Status, UnknownPolicy
 from sendmill.contact import Contact, address_hash, recipient_id
-from sendmill.contact_list import Accepted
+from sendmill.contact_list import Accepted, ContactList
 from sendmill.delivery import Deliverer, Receipt
 from sendmill.dispatch import WORKER_FIELDS, Dispatcher, parse_job
 from sendmill.errors import RetryableError, SendmillError, StateConflict
@@ -891,6 +891,18 @@ class World:
         parts = [rows[at : at + size] for at in range(0, len(rows), size)]
         for n, part in enumerate(parts):
             self.lists.write_part(campaign_id, n, part)
+        self.lists.add(
+            ContactList(
+                id=campaign_id,
+                name=campaign_id,
+                created_at=START,
+                rows=len(rows) + 2,
+                accepted=len(rows),
+                invalid=2,
+                duplicates=0,
+                parts=len(parts),
+            )
+        )
         self.bad |= {one for one in people if self.chance(self.storm.ses_never)}
         service = Service.SMTP if self.chance(0.1) else Service.SES
         raw.add(
