@@ -75,11 +75,14 @@ def refresh_account() -> None:
 def note_progress() -> None:
     """Note how far each campaign has come that is running, for those who look at it later."""
     now = int(time.time())
-    for campaign_id in list(campaigns.active()):
-        campaign = campaigns.get(campaign_id)
-        if campaign is not None and campaign.status is Status.RUNNING:
-            found = progress(campaign, campaigns.counters(campaign_id))
-            timeline.note(campaign_id, point_of(found.states, now))
+    try:
+        for campaign_id in list(campaigns.active()):
+            campaign = campaigns.get(campaign_id)
+            if campaign is not None and campaign.status is Status.RUNNING:
+                found = progress(campaign, campaigns.counters(campaign_id))
+                timeline.note(campaign_id, point_of(found.states, now))
+    except RetryableError as error:
+        logger.warning("progress_not_noted", reason=str(error))  # the next minute notes it
 
 
 sweeper = Sweeper(
@@ -99,8 +102,8 @@ sweeper = Sweeper(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep once; what was found stands in one log line and in metrics."""
     refresh_account()
-    note_progress()
     report = asdict(sweeper.sweep(owner=context.aws_request_id))
+    note_progress()
     logger.info("swept", **report)
     metrics.add_metric(name="SweepHeartbeat", unit="Count", value=1)
     for name, value in report.items():

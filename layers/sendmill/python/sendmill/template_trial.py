@@ -21,8 +21,8 @@ from sendmill.campaign import Config, Content, Service
 from sendmill.errors import InvalidTemplate
 
 SECONDS = 2.0
-# Of address space; Python and Jinja2 take 60 MB of it, and a template made to be dear, as long as one
-# may be, 150 MB more. Memory stops it on fast and on slow processors alike.
+# Of address space; Python and Jinja2 take 60 MB of it, and a template made to be dear, as long as
+# one may be, 150 MB more. Memory stops it on fast and on slow processors alike.
 MEMORY_BYTES = 160 * 1024 * 1024
 _PROGRAM = "from sendmill.template_trial import child; child({seconds}, {memory})"
 
