@@ -144,6 +144,10 @@ def aws(emulator_port: int) -> Callable[..., str]:
     return command
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what looks at the others' traces last."""
+    """Run what looks at the others' traces last; whatever the browser sees needs the stack."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests/browser"):
+            item.add_marker(pytest.mark.integration)
     items.sort(key=lambda item: item.get_closest_marker("order_last") is not None)
