@@ -81,17 +81,19 @@ module "api" {
     SES_CONFIGURATION_SET    = module.mail.configuration_set
     APPROVAL_OVER_RECIPIENTS = tostring(var.approval_over_recipients)
 
-    TASK_QUEUES = jsonencode([
+    SENDMILL_TASK_RECEIPTS_TABLE = module.tasks.receipts_table
+
+    TASK_QUEUES = jsonencode(concat([
       { name = "email", url = module.email_queue.url, dead_letter_url = module.email_queue.dead_letter_url },
       { name = "dispatch", url = module.dispatch_queue.url, dead_letter_url = module.dispatch_queue.dead_letter_url },
       { name = "import", url = module.import_queue.url, dead_letter_url = module.import_queue.dead_letter_url },
       { name = "feedback", url = module.feedback.queue_url, dead_letter_url = module.feedback.dead_letter_url },
-    ])
+    ], module.tasks.work_queues))
   }
 
   # It writes recipients for suppressions, unsubscribing and erasing, and deletes only suppressions. It reads
   # no upload but its first bytes and writes none: it signs the link by which others do.
-  policies = {
+  policies = merge(module.tasks.operator_policies, {
     campaigns-get     = module.store.policies["campaigns_get"]
     campaigns-query   = module.store.policies["campaigns_query"]
     campaigns-list    = module.store.policies["campaigns_list"]
@@ -124,7 +126,7 @@ module "api" {
     mail-send         = module.mail.send_policy_json
     mail-secret-read  = module.mail.secret_read_policy_json
     identities-read   = module.mail.identities_read_policy_json
-  }
+  })
 }
 
 module "import_queue" {

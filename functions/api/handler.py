@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ from sendmill.store import (
 )
 from sendmill.stored_template import TemplateDesk
 from sendmill.suppression import SuppressionList
+from sendmill.tasks.receipts.recent import RecentTasks
 from sendmill.template_trial import TemplateTrial
 from sendmill.timer import ScheduleTimer
 from sendmill.unsubscribe import Unsubscriber
@@ -124,12 +126,20 @@ queues = WorkQueues(
     ),
     default_from=settings.default_from_email,
 )
+receipts = RecentTasks(dynamodb, settings.sendmill_task_receipts_table)
 accounts = AccountStore(dynamodb, settings.campaigns_table)
 
 
 def account(region: str) -> Account:
     """Return what is known of the SES account in a region, or in the function's own."""
     return accounts.load(region or settings.aws_region)
+
+
+def recent_tasks() -> list[dict[str, Any]]:
+    """Return the last tasks that began; none where no table says which."""
+    if not settings.sendmill_task_receipts_table:
+        return []
+    return [asdict(one) for one in receipts.list(now=time.time())]
 
 
 desk = Desk(
@@ -172,6 +182,7 @@ table = build_routes(
     book=book,
     eraser=eraser,
     templates=templates,
+    recent_tasks=recent_tasks,
     region=settings.aws_region,
     environment=settings.environment,
     sign_in=settings.sign_in,

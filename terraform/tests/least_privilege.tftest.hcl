@@ -161,7 +161,10 @@ run "grants" {
   command = plan
 
   assert {
-    condition = toset([for name, policy in module.api.policies : name == "schedules-manage" ? name : jsondecode(policy).grant if name != "runtime"]) == toset([
+    condition = toset([
+      for name, policy in module.api.policies :
+      contains(["schedules-manage", "tasks-list", "tasks-redrive", "tasks-watch"], name) ? name : jsondecode(policy).grant if name != "runtime"
+      ]) == toset([
       "campaigns_delete",
       "campaigns_get",
       "campaigns_list",
@@ -192,6 +195,9 @@ run "grants" {
       "recipients_query",
       "recipients_update",
       "schedules-manage",
+      "tasks-list",
+      "tasks-redrive",
+      "tasks-watch",
       "uploads_read",
       "uploads_write",
     ])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from cloud import CAMPAIGNS, Cloud, Context
+from cloud import CAMPAIGNS, TASKS, Cloud, Context
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.sqs.responses import SQSResponse
@@ -18,6 +19,7 @@ from moto.sqs.responses import SQSResponse
 from fakes import NOW
 from sendmill.rate import SAFETY, Account
 from sendmill.store import AccountStore
+from sendmill.tasks.receipts.dynamodb import DynamoReceipts
 
 Load = Callable[[str], ModuleType]
 MakeEvent = Callable[[str], dict[str, Any]]
@@ -57,8 +59,10 @@ def url(cloud: Cloud, moves: list[dict[str, Any]], monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def ask(url: str, load: Load, event: MakeEvent) -> Ask:
     """A function that asks the handler as API Gateway would; problems must be proper ones."""
-    module = load("api")
+    return asking(load("api"), event)
 
+
+def asking(module: ModuleType, event: MakeEvent) -> Ask:
     def asked(method: str, path: str, body: object = None) -> tuple[int, Any]:
         route, _, query = path.partition("?")
         found = event("api_gateway_v2") | {"rawPath": route, "rawQueryString": query}
@@ -193,6 +197,43 @@ def test_the_backlog_of_every_queue_is_shown(ask: Ask, cloud: Cloud, url: str) -
     (found,) = said["queues"]
     assert (found["name"], found["waiting"], found["dead_letters"]) == ("email", 1, 2)
     assert said["recent"] == []
+
+
+def test_the_queue_of_the_tasks_is_shown_with_the_tasks_that_ran_lately(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, url: str, load: Load, event: MakeEvent
+) -> None:
+    queues = [
+        {"name": "email", "url": cloud.environment["EMAIL_QUEUE_URL"], "dead_letter_url": url},
+        {
+            "name": "tasks",
+            "url": cloud.environment["AWS_SQS_QUEUE_URL"],
+            "dead_letter_url": cloud.environment["AWS_SQS_DLQ_URL"],
+        },
+    ]
+    monkeypatch.setenv("TASK_QUEUES", json.dumps(queues))
+    began = time.time() - 5
+    receipts = DynamoReceipts(TASKS, dynamodb=cloud.dynamodb, clock=lambda: began)
+    receipts.claim("first", owner="me", task="resize", lease_seconds=60)
+    receipts.complete("first", owner="me")
+    ask_it = asking(load("api"), event)
+    status, said = ask_it("GET", "/v1/tasks")
+    assert status == 200
+    assert [(queue["name"], queue["url_name"]) for queue in said["queues"]] == [
+        ("email", "email"),
+        ("tasks", "tasks"),
+    ]
+    assert said["recent"] == [
+        {
+            "task_id": "first",
+            "task": "resize",
+            "status": "succeeded",
+            "attempts": 1,
+            "started_at": int(began),
+            "finished_at": int(began),
+            "error": "",
+        }
+    ]
+    assert ask_it("GET", "/v1/dead-letters?queue=tasks")[0] == 200
 
 
 def test_a_queue_that_does_not_exist_is_named(ask: Ask) -> None:

@@ -163,6 +163,7 @@ def test_a_program_gets_no_more_than_its_scope(stack: Stack) -> None:
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=30)
+    refused.value.close()
     assert refused.value.code == 400
     refused.value.close()
 

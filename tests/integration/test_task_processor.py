@@ -227,6 +227,31 @@ def test_a_task_that_fails_three_times_is_a_dead_letter_with_its_reason(
     assert (recent(mailbox)[task_id].status, recent(mailbox)[task_id].attempts) == ("dead", 3)
     assert mailbox.delivered(to=address) == []
 
+    # and as the API shows it, which also sends it back: the worker put it there, not SQS
+    shown = mailbox.request("GET", "/v1/tasks")
+    queue = next(one for one in shown["queues"] if one["name"] == "tasks")
+    assert queue["dead_letters"] >= 1
+    task = next(one for one in shown["recent"] if one["task_id"] == task_id)
+    assert (task["status"], task["attempts"]) == ("dead", 3)
+    assert "throttled" in task["error"]
+    letters = eventually(
+        lambda: mailbox.request("GET", "/v1/dead-letters?queue=tasks")["items"],
+        bool,
+        what="the dead letter of the task",
+    )
+    assert any("attempts_exhausted: " in letter["reason"] for letter in letters)
+    mailbox.mailbox("DELETE", "/faults")
+    # whoever looked has hidden the letter for a few seconds, also from a move
+    eventually(
+        lambda: mailbox.request("POST", "/v1/tasks/redrive", {"queue": "tasks"})["redrive"],
+        lambda move: move["moved"] >= 1,
+        what="the move",
+    )
+    eventually(lambda: mailbox.delivered(to=address), bool, what="the mail of a redriven task")
+    confirm = {"confirm": mailbox.outputs["task_dlq_url"].rpartition("/")[2]}
+    purged = mailbox.request("POST", "/v1/dead-letters/purge?queue=tasks", confirm)
+    assert purged == {"purged": True}
+
 
 def test_poison_and_unknown_tasks_are_dead_letters_and_their_neighbours_run(
     mailbox: Stack, files: Files

@@ -97,6 +97,22 @@ def test_a_reason_shows_no_address(cloud: Cloud, url: str, body: object) -> None
     assert "example.com" not in str(letter)
 
 
+def test_a_letter_that_is_no_mail_says_what_its_worker_said(cloud: Cloud, url: str) -> None:
+    said = {"reason": "permanent_failure", "error": "ValueError: ada@example.com is nobody"}
+    cloud.sqs.send_message(
+        QueueUrl=url,
+        MessageBody="{}",
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": text} for name, text in said.items()
+        },
+    )
+    letters = letters_of(cloud, url, "{}", mails=False).look(10)
+    reasons = sorted(letter.reason for letter in letters)
+    assert reasons[0] == HANDLED
+    assert reasons[1].startswith("permanent_failure: ValueError: ")
+    assert "ada" not in reasons[1]
+
+
 def test_looking_leaves_every_letter_where_it_is(cloud: Cloud, url: str) -> None:
     letters = letters_of(cloud, url, *[{**FULL, "n": n} for n in range(25)])
     found = letters.look(100)
@@ -183,6 +199,13 @@ def test_a_redrive_moves_every_letter_back_to_where_it_came_from(sqs: Any, stub:
     # no destination: SQS knows the source of every letter
     stub.add_response("start_message_move_task", {"TaskHandle": "h"}, {"SourceArn": ARN})
     DeadLetterQueue(sqs, URL).redrive()
+
+
+def test_what_a_worker_put_aside_goes_back_to_the_queue_it_is_told(sqs: Any, stub: Stubber) -> None:
+    arn(stub)
+    back = {"SourceArn": ARN, "DestinationArn": ARN.replace("-dlq", "-queue")}
+    stub.add_response("start_message_move_task", {"TaskHandle": "h"}, back)
+    DeadLetterQueue(sqs, URL, source_url=URL.replace("-dlq", "-queue")).redrive()
 
 
 def test_a_redrive_while_one_runs_is_a_conflict(sqs: Any, stub: Stubber) -> None:

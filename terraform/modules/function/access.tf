@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "runtime" {
   statement {
     sid       = "WriteItsOwnLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    resources = ["${local.log_group_arn}:*"]
   }
 
   statement {
@@ -68,6 +68,9 @@ data "aws_iam_policy_document" "network" {
 }
 
 locals {
+  # By way of a local: a document that names a resource itself is not read in a plan that changes the resource.
+  log_group_arn = aws_cloudwatch_log_group.this.arn
+
   # The function waits for this policy, so its ARN is built and not read.
   function_arn = "arn:${var.deployment.partition}:lambda:${var.deployment.region}:${var.deployment.account_id}:function:${local.function_name}"
 }
@@ -86,10 +89,46 @@ resource "aws_iam_role_policy" "runtime" {
   policy = data.aws_iam_policy_document.runtime.json
 }
 
-resource "aws_iam_role_policy" "granted" {
-  for_each = var.policies
+# One policy for all permissions, those that allow the same on many things written once and without sids: the
+# inline policies of a role share 10,240 characters, and thirty permissions on a piece of paper each exceed them.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+locals {
+  statements = flatten([for policy in values(var.policies) : try(jsondecode(policy).Statement, [])])
 
-  name   = each.key
+  alike = {
+    for statement in local.statements :
+    jsonencode([statement.Effect, statement.Action, try(statement.Condition, {})]) => statement...
+  }
+
+  granted = jsonencode({
+    Version = "2012-10-17"
+    Statement = [for statements in values(local.alike) : merge(
+      {
+        Effect   = statements[0].Effect
+        Action   = statements[0].Action
+        Resource = distinct(flatten([for statement in statements : statement.Resource]))
+      },
+      { for name, value in statements[0] : name => value if name == "Condition" },
+    )]
+  })
+
+  # White space does not count, and there is none in the first.
+  inline_characters = length(join("", concat(
+    [local.granted],
+    [for policy in concat([data.aws_iam_policy_document.runtime], values(data.aws_iam_policy_document.network)) : replace(policy.json, "/\\s/", "")],
+  )))
+}
+
+resource "aws_iam_role_policy" "granted" {
+  name   = "granted"
   role   = aws_iam_role.this.name
-  policy = each.value
+  policy = local.granted
+
+  lifecycle {
+    # IAM refuses it too, but does not say by how much.
+    precondition {
+      condition     = local.inline_characters <= 10240
+      error_message = "The inline policies of ${local.function_name} must not exceed 10240 characters together (got ${local.inline_characters})."
+    }
+  }
 }

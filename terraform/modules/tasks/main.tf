@@ -6,7 +6,7 @@ module "queue" {
   for_each = var.queues
 
   deployment = var.deployment
-  name       = each.key == local.default_queue ? each.key : "${local.default_queue}-${each.key}"
+  name       = local.queue_names[each.key]
   settings   = each.value
   emulated   = var.emulated
 }
@@ -135,4 +135,7 @@ resource "aws_dynamodb_table" "receipts" {
 
 locals {
   default_queue = "tasks"
+
+  # As they are called outside of this module, where queues of other kinds stand beside them.
+  queue_names = { for name in keys(var.queues) : name => name == local.default_queue ? name : "${local.default_queue}-${name}" }
 }

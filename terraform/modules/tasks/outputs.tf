@@ -9,10 +9,21 @@ output "queues" {
   }
 }
 
+output "work_queues" {
+  description = "The queues as the API's setting TASK_QUEUES lists them."
+  value = [
+    for name, queue in module.queue : {
+      name            = local.queue_names[name]
+      url             = queue.url
+      dead_letter_url = queue.dead_letter_url
+    }
+  ]
+}
+
 output "watched_queues" {
   description = "The queues as modules/monitoring watches them; a task that waits an hour is late."
   value = {
-    for name, queue in module.queue : (name == local.default_queue ? name : "${local.default_queue}-${name}") => {
+    for name, queue in module.queue : local.queue_names[name] => {
       name             = queue.name
       dead_letter_name = queue.dead_letter_name
       age_seconds      = { warning = 900, critical = 3600 }
@@ -50,14 +61,15 @@ output "upload_policy_json" {
   value       = data.aws_iam_policy_document.application["upload"].json
 }
 
-output "watch_policy_json" {
-  description = "Permission to ask how many tasks and dead letters wait."
-  value       = data.aws_iam_policy_document.watch.json
-}
-
-output "receipts_list_policy_json" {
-  description = "Permission to list recent tasks."
-  value       = data.aws_iam_policy_document.receipts_list.json
+output "operator_policies" {
+  description = "What operators of the queues may do, by a short name: list tasks, watch the queues, handle their dead letters."
+  value = merge(
+    {
+      tasks-list  = data.aws_iam_policy_document.receipts_list.json
+      tasks-watch = data.aws_iam_policy_document.watch.json
+    },
+    { for name, queue in module.queue : "${local.queue_names[name]}-redrive" => queue.redrive_policy_json },
+  )
 }
 
 output "function_name" {

@@ -72,6 +72,7 @@ class WorkQueues:
         return DeadLetterQueue(
             self._client,
             queue.dead_letter_url,
+            source_url=queue.url,
             default_from=self._default_from,
             mails=queue.name == MAILS,
         )

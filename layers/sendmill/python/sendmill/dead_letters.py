@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sendmill.contact import redacted
 from sendmill.errors import QueueUnavailable, StateConflict
 from sendmill.message import why_refused
 
@@ -48,7 +49,9 @@ class Move:
 class DeadLetterQueue:
     """Work on one dead-letter queue; ``default_from`` is the worker's, who reads as we do.
 
-    Of queues that hold no mails (``mails`` is false) no reason can be read from the body.
+    Of queues that hold no mails (``mails`` is false) no reason can be read from the body; who put a
+    letter aside may have said it in the attributes ``reason`` and ``error``. ``source_url`` is the
+    queue that letters go back to: SQS knows it only of those that it moved itself.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class DeadLetterQueue:
         client: SQSClient,
         url: str,
         *,
+        source_url: str = "",
         default_from: str = "",
         mails: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._url = url
+        self._source_url = source_url
         self._default_from = default_from
         self._mails = mails
         self._clock = clock
@@ -77,6 +82,7 @@ class DeadLetterQueue:
                 # not the queue's own long poll: an empty answer is an answer here
                 WaitTimeSeconds=0,
                 AttributeNames=["All"],
+                MessageAttributeNames=["reason", "error"],
             )
             seen = [self._letter(raw) for raw in answer.get("Messages", [])]
             fresh = {letter.message_id: letter for letter in seen if letter.message_id not in found}
@@ -88,7 +94,7 @@ class DeadLetterQueue:
     def redrive(self) -> None:
         """Move every letter back to the queue it came from; raises StateConflict while one runs."""
         try:
-            self._call("start_message_move_task", url=False, SourceArn=self._arn())
+            self._call("start_message_move_task", url=False, **self._way())
         except QueueUnavailable as error:
             if self.newest_move().status == "RUNNING":
                 raise StateConflict("a redrive of this queue is running already") from error
@@ -118,6 +124,8 @@ class DeadLetterQueue:
         campaign_id, reason = "", ""
         if self._mails:
             campaign_id, reason = why_refused(raw.get("Body", ""), default_from=self._default_from)
+        else:
+            reason = _said(raw.get("MessageAttributes") or {})
         return DeadLetter(
             message_id=raw["MessageId"],
             sent_at=sent_at,
@@ -126,6 +134,15 @@ class DeadLetterQueue:
             campaign_id=campaign_id,
             reason=reason or "handled three times without success: the worker's log says why",
         )
+
+    def _way(self) -> dict[str, str]:
+        source = self._arn()
+        if not self._source_url:
+            return {"SourceArn": source}
+        # Of a letter that a worker put there SQS cannot tell the queue it came from:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+        back = f"{source.rpartition(':')[0]}:{self._source_url.rpartition('/')[2]}"
+        return {"SourceArn": source, "DestinationArn": back}
 
     def _arn(self) -> str:
         answer = self._call("get_queue_attributes", AttributeNames=["QueueArn"])
@@ -138,3 +155,9 @@ class DeadLetterQueue:
             return getattr(self._client, name)(**arguments)
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _said(attributes: dict[str, Any]) -> str:
+    """Return why the worker put a letter aside, as far as it said so."""
+    words = [attributes.get(name, {}).get("StringValue", "") for name in ("reason", "error")]
+    return redacted(": ".join(word for word in words if word))

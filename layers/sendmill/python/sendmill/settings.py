@@ -41,6 +41,7 @@ class ApiSettings:
     ses_configuration_set: str = ""
     approval_over_recipients: str = ""
     task_queues: str = ""
+    sendmill_task_receipts_table: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

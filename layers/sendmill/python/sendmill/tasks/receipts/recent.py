@@ -5,8 +5,8 @@ receipts' table, spread over a few partitions a day, so that no single one takes
 
     g1pk=DAY#2026-11-23#{shard}    g1sk={milliseconds since 1970, 13 digits}#{key}
 
-The API asks :meth:`RecentTasks.list`; its role needs ``receipts_list_policy_json`` of
-terraform/modules/tasks (``dynamodb:Query`` on the index and nothing else), its environment
+The API asks :meth:`RecentTasks.list`; its role has ``dynamodb:Query`` on the index (among the
+``operator_policies`` of terraform/modules/tasks), its environment
 ``SENDMILL_TASK_RECEIPTS_TABLE`` (output ``receipts_table``)::
 
     RecentTasks(client, table).list(now=time.time(), limit=100)
