@@ -244,6 +244,25 @@ def test_a_pause_says_why_and_may_be_repeated() -> None:
         assert (found.status, found.reason) == (Status.PAUSED, "too early")
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"accepted": 2}, "is complete, not running"),
+        ({"accepted": 1, "unknown": 1}, "is complete_with_unknown, not running"),
+    ],
+)
+def test_a_campaign_that_is_over_is_not_paused_before_the_sweep_has_seen_it(
+    counts: dict[str, int], said: str
+) -> None:
+    world = World(status=Status.RUNNING, total=2, chunks=1, chunks_done=1)
+    world.campaigns.counts["spring"] = Counter(counts)
+    with pytest.raises(StateConflict, match=f"campaign spring {said}"):
+        world.office.pause("spring")
+    assert world.status() is Status.RUNNING
+    world.campaigns.counts["spring"] = Counter(accepted=1)
+    assert world.office.pause("spring").status is Status.PAUSED
+
+
 def test_a_persons_pause_holds_where_the_daily_quota_had_paused_before() -> None:
     """Else the sweep would go on with the campaign as soon as there is quota."""
     world = World(status=Status.PAUSED, reason="daily_quota")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sendmill.campaign import (
+    OVER,
     REPUTATION_REASON,
     STARTABLE,
     Campaign,
@@ -266,9 +267,17 @@ class Office:
         return campaign
 
     def pause(self, campaign_id: str, *, reason: str = "paused by a person") -> Campaign:
-        """Stop sending; recipients who wait go on waiting. Pausing twice changes nothing."""
+        """Stop sending; recipients who wait go on waiting. Pausing twice changes nothing.
+
+        Raises StateConflict unless it is running; one whose every recipient is settled is over,
+        also before the sweep has written that down.
+        """
+        found = self.campaign(campaign_id)
+        over = self.progress(found).status
+        if over in OVER:
+            raise StateConflict(f"campaign {campaign_id} is {over}, not running")
         expected = {Status.RUNNING}
-        if self.campaign(campaign_id).reason == QUOTA_REASON:
+        if found.reason == QUOTA_REASON:
             # the sweep would go on with it by itself; after a person's word it must not
             expected.add(Status.PAUSED)
         self.campaigns.set_status(campaign_id, Status.PAUSED, expected=expected, reason=reason)
