@@ -33,7 +33,7 @@ class Desk:
         self.page.evaluate("(path) => { location.hash = path }", path)
         # a browser writes some characters of an address in its own way
         page = json.dumps(self.page.evaluate("() => location.hash.slice(1).split('?')[0]"))
-        self.page.locator(f"main[data-page={page}] :is(h1, [role=alert])").first.wait_for()
+        self.page.locator(f"main[data-page={page}] h1").wait_for()
         expect(self.page.get_by_text("Loading", exact=True)).to_have_count(0)
         self.page.wait_for_load_state("networkidle")
 

@@ -3,7 +3,7 @@ import { boot, signIn, signOut, signedIn, userName } from "./auth.js";
 import { get } from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./core.js";
 import { match, useAddress } from "./router.js";
-import { Dialog, Icon, Notice, Toasts, Wrong } from "./ui.js";
+import { Dialog, Head, Icon, Notice, Page, Toasts, Wrong } from "./ui.js";
 
 // Pages load when they are first opened.
 const PAGES = [
@@ -50,7 +50,7 @@ function Shell({ config, me }) {
     if (!found) return show(Nowhere);
     found()
       .then((module) => show(module.default))
-      .catch(() => here && setError(new Error("This page could not be loaded. A new version may be out: reload the console.")));
+      .catch(() => here && setError(new Error("A new version may be out: reload the console.")));
     return () => (here = false);
   }, [address.path]);
 
@@ -94,7 +94,7 @@ function Shell({ config, me }) {
         </div>
       </header>
       <main id="main" tabindex="-1" ref=${main} data-page=${page?.path}>
-        ${error && html`<${Wrong} error=${error} />`}
+        ${error && html`<${Page} narrow><${Head} title="This page could not be loaded" /><${Wrong} error=${error} /><//>`}
         ${page && !error && html`<${page.Show} key=${page.path} ...${page.values} query=${page.path === address.path ? address.query : page.query} can=${can} me=${me} config=${config} />`}
       </main>
     </div>

@@ -113,8 +113,9 @@ export const Wrong = ({ error, except = [] }) => {
   <//>`;
 };
 
-export const Loaded = ({ from, children }) => {
-  if (from.error && from.data === undefined) return html`<${Wrong} error=${from.error} />`;
+// `head` is for a page whose heading comes with its data: what it is called when they do not come.
+export const Loaded = ({ from, head, children }) => {
+  if (from.error && from.data === undefined) return html`${head && html`<${Head} ...${head} />`}<${Wrong} error=${from.error} />`;
   if (from.data === undefined) return html`<p class="quiet" role="status">Loading</p>`;
   return html`${from.error && html`<${Wrong} error=${from.error} />`}${children(from.data)}`;
 };

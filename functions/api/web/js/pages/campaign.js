@@ -6,6 +6,8 @@ import { go, link } from "../router.js";
 import { Action, Badge, Confirm, Dialog, Head, Loaded, Notice, Page, Spoken, Wrong, say, useLoad } from "../ui.js";
 import { EDITABLE, MOVING, OVER, STATES, count, duration, number, percent, plain, when } from "../words.js";
 
+const HEAD = { title: "Campaign", back: { href: "#/campaigns", title: "Campaigns" } };
+
 export default function Campaign({ id, can }) {
   const [every, setEvery] = useState(1500);
   const live = useLoad(async () => {
@@ -16,7 +18,7 @@ export default function Campaign({ id, can }) {
     setEvery(MOVING.has(campaign.status) ? 1500 : 5000);
     return { campaign, failures };
   }, [id], { every });
-  return html`<${Page}><${Loaded} from=${live}>${(found) => html`<${View} id=${id} can=${can} live=${live} ...${found} />`}<//><//>`;
+  return html`<${Page}><${Loaded} from=${live} head=${HEAD}>${(found) => html`<${View} id=${id} can=${can} live=${live} ...${found} />`}<//><//>`;
 }
 
 function View({ id, campaign, failures, live, can }) {

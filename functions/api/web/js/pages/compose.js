@@ -12,11 +12,14 @@ const SHOWN = ["name", "list_id", "subject", "body", "template_id", "config"];
 export default function Compose({ id, query, can }) {
   const existing = useLoad(() => (id ? get(`campaigns/${id}`) : Promise.resolve(null)), [id]);
   const choices = useLoad(async () => ({ lists: await all("contact-lists") }), []);
+  const head = headOf(id);
   return html`<${Page}>
-    <${Loaded} from=${existing}>${(campaign) => html`<${Loaded} from=${choices}>${(found) =>
+    <${Loaded} from=${existing} head=${head}>${(campaign) => html`<${Loaded} from=${choices} head=${head}>${(found) =>
       html`<${Form} campaign=${campaign} query=${query} can=${can} ...${found} />`}<//>`}<//>
   <//>`;
 }
+
+const headOf = (existing) => ({ title: existing ? "Edit the campaign" : "New campaign", back: { href: "#/campaigns", title: "Campaigns" } });
 
 function Form({ campaign, lists, query, can }) {
   const [draft, change, forget] = useDraft(campaign ? campaign.campaign_id : "new", campaign ? asDraft(campaign) : { ...START, ...query });
@@ -49,7 +52,7 @@ function Form({ campaign, lists, query, can }) {
   const wrong = (field) => errorOf(error, field);
 
   return html`
-    <${Head} title=${campaign ? "Edit the campaign" : "New campaign"} back=${{ href: "#/campaigns", title: "Campaigns" }} />
+    <${Head} ...${headOf(campaign)} />
     <${Wrong} error=${error} except=${SHOWN} />
     <div class="compose">
       <form class="stack" onSubmit=${(event) => event.preventDefault()}>

@@ -11,7 +11,8 @@ export default function Import({ id, can }) {
   return html`<${Page} narrow>${id ? html`<${Under} id=${id} can=${can} />` : html`<${Choose} />`}<//>`;
 }
 
-const Top = ({ step }) => html`<${Head} title="Import contacts" back=${{ href: "#/contacts", title: "Contacts" }} />
+const HEAD = { title: "Import contacts", back: { href: "#/contacts", title: "Contacts" } };
+const Top = ({ step }) => html`<${Head} ...${HEAD} />
   <ol class="steps">${STEPS.map((name, i) => html`<li class=${i < step ? "done" : ""} aria-current=${i === step ? "step" : undefined}>${name}</li>`)}</ol>`;
 
 function Choose() {
@@ -59,7 +60,7 @@ function Under({ id, can }) {
     setEvery(state.status === "running" ? 800 : 0);
     return state;
   }, [id], { every });
-  return html`<${Loaded} from=${found}>${(state) =>
+  return html`<${Loaded} from=${found} head=${HEAD}>${(state) =>
     ["awaiting_upload", "uploaded"].includes(state.status)
       ? html`<${Columns} id=${id} state=${state} onStarted=${(now) => { found.show(now); setEvery(800); }} />`
       : html`<${Progress} state=${state} can=${can} />`}<//>`;

@@ -5,9 +5,11 @@ import { go } from "../router.js";
 import { Action, Confirm, Dialog, Empty, Field, Head, Loaded, Notice, Page, Pager, errorOf, say, useLater, useLoad, usePages } from "../ui.js";
 import { count, number, when } from "../words.js";
 
+const HEAD = { title: "List of contacts", back: { href: "#/contacts", title: "Contacts" } };
+
 export default function List({ id, can }) {
   const list = useLoad(() => get(`contact-lists/${id}`), [id]);
-  return html`<${Page}><${Loaded} from=${list}>${(found) => html`<${View} id=${id} list=${found} all=${list} can=${can} />`}<//><//>`;
+  return html`<${Page}><${Loaded} from=${list} head=${HEAD}>${(found) => html`<${View} id=${id} list=${found} all=${list} can=${can} />`}<//><//>`;
 }
 
 function View({ id, list, all, can }) {

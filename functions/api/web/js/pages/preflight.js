@@ -9,12 +9,14 @@ import { EDITABLE, count, duration, money, number, plain, when } from "../words.
 const ICONS = { ok: "ok", warning: "warn", error: "bad" };
 const ORDER = ["error", "warning", "ok"];
 
+const HEAD = { title: "Checks", back: { href: "#/campaigns", title: "Campaigns" } };
+
 export default function Preflight({ id, can, me }) {
   const all = useLoad(async () => {
     const [campaign, checks] = await Promise.all([get(`campaigns/${id}`), get(`campaigns/${id}/preflight`)]);
     return { campaign, ...checks };
   }, [id]);
-  return html`<${Page}><${Loaded} from=${all}>${(found) => html`<${Checks} id=${id} all=${all} can=${can} me=${me} ...${found} />`}<//><//>`;
+  return html`<${Page}><${Loaded} from=${all} head=${HEAD}>${(found) => html`<${Checks} id=${id} all=${all} can=${can} me=${me} ...${found} />`}<//><//>`;
 }
 
 function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {

@@ -9,6 +9,8 @@ import { when } from "../words.js";
 const START = { name: "", subject: "", body: "", text: "", defaults: "" };
 const SHOWN = ["name", "subject", "body", "text"];
 
+const HEAD = { title: "Template", back: { href: "#/templates", title: "Templates" } };
+
 export default function Template({ id, can }) {
   const fresh = id === "new";
   const found = useLoad(async () => {
@@ -17,7 +19,7 @@ export default function Template({ id, can }) {
     const [template, versions] = await Promise.all([get(`templates/${id}`), get(`templates/${id}/versions`)]);
     return { lists, template, versions: versions.items };
   }, [id]);
-  return html`<${Page}><${Loaded} from=${found}>${(data) => html`<${Form} key=${data.template?.version} all=${found} can=${can} ...${data} />`}<//><//>`;
+  return html`<${Page}><${Loaded} from=${found} head=${HEAD}>${(data) => html`<${Form} key=${data.template?.version} all=${found} can=${can} ...${data} />`}<//><//>`;
 }
 
 function Form({ template, versions, lists, can }) {
