@@ -322,10 +322,14 @@ class DeadLetters(Shape):
 
 
 class QueueView(Shape):
-    """How many messages are on a queue; the name that AWS knows it by is url_name."""
+    """How many messages are on a queue.
+
+    AWS knows it by url_name, and its dead-letter queue by dead_letter_name.
+    """
 
     name: str
     url_name: str
+    dead_letter_name: str
     waiting: Count
     in_flight: Count
     delayed: Count

@@ -54,6 +54,12 @@ def pages(stack: Stack) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def reader(sit_down: Callable[..., Desk]) -> Desk:
+    """Somebody who has sat down to read."""
+    return sit_down("viewer")
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 375)])
 def test_axe_finds_nothing_serious_on_any_page(
     scheme: str, width: int, pages: dict[str, str], axe: str, sit_down: Callable[..., Desk]
@@ -92,6 +98,26 @@ def overflow(desk: Desk) -> int:
     return found
 
 
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/campaigns/nobody", "Campaign"),
+        ("/campaigns/nobody/edit", "Edit the campaign"),
+        ("/campaigns/nobody/preflight", "Checks"),
+        ("/campaigns/nobody/recipients", "Recipients"),
+        ("/templates/nobody", "Template"),
+        ("/contacts/nobody", "List of contacts"),
+        ("/contacts/import/nobody", "Import contacts"),
+    ],
+)
+def test_a_page_whose_data_do_not_come_says_what_it_is(
+    path: str, heading: str, reader: Desk
+) -> None:
+    reader.go(path)
+    expect(reader.page.get_by_role("alert").first).to_contain_text("nobody")
+    expect(reader.page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
 def test_the_keyboard_alone_gets_from_page_to_page(sit_down: Callable[..., Desk]) -> None:
     page = sit_down("viewer").page
     expect(page.get_by_role("heading", level=1, name="Campaigns")).to_be_visible()
@@ -104,6 +130,23 @@ def test_the_keyboard_alone_gets_from_page_to_page(sit_down: Callable[..., Desk]
     expect(page.get_by_role("heading", level=1, name="Suppressions")).to_be_focused()
     expect(page).to_have_title("Suppressions · Sendmill")
     expect(page.get_by_role("link", name="Suppressions")).to_have_attribute("aria-current", "page")
+
+
+def test_dead_letters_are_thrown_away_once_their_queue_is_named(
+    mailbox: Stack, sit_down: Callable[..., Desk]
+) -> None:
+    url = mailbox.outputs["email_dlq_url"]
+    mailbox.client("sqs").send_message(QueueUrl=url, MessageBody="no JSON")
+    desk = sit_down("admin")
+    desk.go("/dead-letters")
+    row = desk.page.get_by_role("row").filter(has_text="body must be JSON")
+    expect(row).to_have_count(1)
+    desk.page.get_by_role("button", name="Purge").click()
+    dialog = desk.page.get_by_role("dialog")
+    dialog.get_by_label(f"Type {url.rpartition('/')[2]} to go on").fill(url.rpartition("/")[2])
+    dialog.get_by_role("button", name="Purge").click()
+    expect(dialog).to_have_count(0)
+    expect(row).to_have_count(0)
 
 
 def test_a_dialog_holds_the_focus_and_gives_it_back(sit_down: Callable[..., Desk]) -> None:

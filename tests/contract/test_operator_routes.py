@@ -189,13 +189,22 @@ def test_the_account_is_shown_with_the_rate_that_all_share(ask: Ask, cloud: Clou
     assert said["rate"] == pytest.approx(50.0 * SAFETY)
 
 
+def test_a_queue_shows_the_name_that_its_purge_wants(ask: Ask, cloud: Cloud, url: str) -> None:
+    die(cloud, url, "x")
+    (found,) = ask("GET", "/v1/tasks")[1]["queues"]
+    confirmed = {"confirm": found["dead_letter_name"]}
+    assert ask("POST", "/v1/dead-letters/purge", confirmed) == (200, {"purged": True})
+
+
 def test_the_backlog_of_every_queue_is_shown(ask: Ask, cloud: Cloud, url: str) -> None:
     die(cloud, url, "x", "y")
-    die(cloud, cloud.environment["EMAIL_QUEUE_URL"], "z")
+    mails = cloud.environment["EMAIL_QUEUE_URL"]
+    die(cloud, mails, "z")
     status, said = ask("GET", "/v1/tasks")
     assert status == 200
     (found,) = said["queues"]
     assert (found["name"], found["waiting"], found["dead_letters"]) == ("email", 1, 2)
+    assert (found["url_name"], found["dead_letter_name"]) == (mails.rpartition("/")[2], NAME)
     assert said["recent"] == []
 
 

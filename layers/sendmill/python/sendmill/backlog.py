@@ -37,11 +37,13 @@ class WorkQueue:
 class Backlog:
     """Hold how many messages are on a queue.
 
+    AWS knows the queue by ``url_name``, its dead-letter queue by ``dead_letter_name``.
     ``oldest_seconds`` is None: SQS tells the age of the oldest message to CloudWatch alone.
     """
 
     name: str
     url_name: str
+    dead_letter_name: str
     waiting: int
     in_flight: int
     delayed: int
@@ -82,6 +84,7 @@ class WorkQueues:
         return Backlog(
             name=queue.name,
             url_name=queue.url.rpartition("/")[2],
+            dead_letter_name=queue.dead_letter_url.rpartition("/")[2],
             waiting=waiting,
             in_flight=in_flight,
             delayed=delayed,

@@ -10,6 +10,7 @@ export default function DeadLetters({ query, can }) {
   const found = useLoad(() => get("dead-letters", { queue, limit: 100 }), [queue], { every: 5000 });
   const queues = useLoad(async () => (await get("tasks")).queues, []);
   const [purging, setPurging] = useState(false);
+  const word = queues.data?.find(({ name }) => name === queue)?.dead_letter_name;
   const redrive = async () => {
     await post("dead-letters/redrive", {}, { query: { queue } });
     say("They are put back on their queue.");
@@ -23,7 +24,7 @@ export default function DeadLetters({ query, can }) {
   return html`<${Page}>
     <${Head} title="Dead letters" sub="Messages that failed three times. Nothing is lost: mend the cause, then put them back.">
       ${found.data?.items.length > 0 && html`
-        ${can("admin") && html`<button class="danger" onClick=${() => setPurging(true)}>Purge</button>`}
+        ${word && can("admin") && html`<button class="danger" onClick=${() => setPurging(true)}>Purge</button>`}
         ${can("sender") && html`<${Action} look="primary" onPress=${redrive}>Put all back<//>`}`}
     <//>
     <div class="toolbar"><${Field} label="Queue" as="select" value=${queue} onInput=${(value) => go(link("/dead-letters", { queue: value }).slice(1))}>
@@ -39,7 +40,7 @@ export default function DeadLetters({ query, can }) {
               <td class="right" data-label="Tried">${number(one.receives)}</td>
               <td data-label="Since" class="nowrap">${when(one.sent_at)}</td></tr>`)}</tbody></table></div>`}
       </section>`}<//>
-    ${purging && html`<${Purge} queue=${queue} word=${`${queues.data?.find(({ name }) => name === queue)?.url_name || queue}-dlq`} onClose=${() => setPurging(false)} onConfirm=${purge} />`}
+    ${purging && html`<${Purge} queue=${queue} word=${word} onClose=${() => setPurging(false)} onConfirm=${purge} />`}
   <//>`;
 }
 
