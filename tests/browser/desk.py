@@ -53,7 +53,21 @@ class Desk:
     def picture(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture of what is shown."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+        self.page.screenshot(
+            path=PICTURES / f"{name}.png", full_page=whole, style=".toasts { display: none }"
+        )
+
+    def picture_as(
+        self, name: str, *, scheme: str = "light", width: int = 1280, height: int = 860
+    ) -> None:
+        """Keep a picture from the top of the page, in a colour scheme and at a size."""
+        page, usual = self.page, self.page.viewport_size
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("() => scrollTo(0, 0)")
+        self.picture(name)
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(usual or {"width": 1280, "height": 860})
 
     def _refuse(self, dialog: Dialog) -> None:
         self.alarms.append(f"dialog: {dialog.message}")

@@ -25,19 +25,20 @@ export function TimePlot({ points, limit }) {
     return () => watch.disconnect();
   }, []);
   const rates = rateOf(points);
-  return html`<div ref=${box}>${rates.length < 2
+  return html`<div ref=${box}>${rates.length === 0
     ? html`<p class="quiet">The plot begins with the first mails.</p>`
     : width > 0 && html`<${Curve} rates=${rates} limit=${limit} width=${width} />`}</div>`;
 }
 
 function Curve({ rates, limit, width }) {
-  const [first, last] = [rates[0].at, rates.at(-1).at];
+  const [first, last] = [rates[0].from, rates.at(-1).at];
   const highest = Math.max(...rates.map((one) => one.rate), 0.1);
   const showsLimit = limit > 0 && limit < highest * 4;
   const top = nice(Math.max(highest, showsLimit ? limit * 1.05 : 0));
   const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (width - LEFT);
   const y = (rate) => TOP + (1 - rate / top) * (HEIGHT - TOP - BOTTOM);
-  const path = rates.map((one, i) => `${i ? "L" : "M"}${x(one.at).toFixed(1)} ${y(one.rate).toFixed(1)}`).join("");
+  // a step for each span that was counted: the ground under the curve is the mails
+  const path = rates.map(({ from, at, rate }, i) => `${i ? "V" : `M${x(from).toFixed(1)} `}${y(rate).toFixed(1)}H${x(at).toFixed(1)}`).join("");
   const said = `Mails per second from ${clock(first)} to ${clock(last)}, at most ${highest.toFixed(1)}`;
   return html`<svg class="plot" viewBox=${`0 0 ${width} ${HEIGHT}`} role="img" aria-label=${said}>
     ${[0, top / 2, top].map(
@@ -59,7 +60,7 @@ function rateOf(points) {
   for (let i = 1; i < points.length; i += 1) {
     const seconds = points[i].at - points[i - 1].at;
     const mails = points[i].accepted + points[i].failed - points[i - 1].accepted - points[i - 1].failed;
-    if (seconds > 0) found.push({ at: points[i].at, rate: Math.max(0, mails / seconds) });
+    if (seconds > 0) found.push({ from: points[i - 1].at, at: points[i].at, rate: Math.max(0, mails / seconds) });
   }
   return found;
 }

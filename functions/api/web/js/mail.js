@@ -1,6 +1,6 @@
 // What a contact will read: a preview in a frame where nothing runs, with a real contact, and test mails.
 import { get, post } from "./api.js";
-import { html, useEffect, useRef, useState } from "./core.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./core.js";
 import { Dialog, Field, Notice, Wrong, useLater, useLoad } from "./ui.js";
 import { count, plain } from "./words.js";
 
@@ -52,20 +52,30 @@ export function MailView({ preview, listId }) {
   </section>`;
 }
 
-// The frame has an origin of its own, so it is handed each new mail as a message once it has loaded and says so.
+// The frame has an origin of its own, so it is handed each new mail as a message once it says that it is ready,
+// and says in its turn when the mail stands; until then it is busy.
 function Frame({ mail }) {
   const frame = useRef(null);
+  const turn = useRef(0);
   const [ready, setReady] = useState(0);
-  const again = () => setReady((times) => times + 1);
-  useEffect(() => {
-    const heard = (event) => event.source === frame.current?.contentWindow && again();
+  const [shown, setShown] = useState(false);
+  // before the browser does anything else: the frame says only once that it is ready
+  useLayoutEffect(() => {
+    const heard = ({ source, data }) => {
+      if (source !== frame.current?.contentWindow) return;
+      if (data?.ready) setReady((times) => times + 1);
+      if (data?.shown === turn.current) setShown(true);
+    };
     addEventListener("message", heard);
     return () => removeEventListener("message", heard);
   }, []);
-  useEffect(() => {
-    if (ready) frame.current.contentWindow.postMessage({ html: mail }, "*");
+  useLayoutEffect(() => {
+    if (!ready) return;
+    turn.current += 1;
+    setShown(false);
+    frame.current.contentWindow.postMessage({ html: mail, turn: turn.current }, "*");
   }, [mail, ready]);
-  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0" onLoad=${again}></iframe>`;
+  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0" aria-busy=${!shown}></iframe>`;
 }
 
 function Contacts({ listId, chosen, onChoose }) {
