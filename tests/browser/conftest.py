@@ -57,7 +57,7 @@ def person(stack: Stack) -> Callable[[str], tuple[str, str]]:
 
     def make(role: str) -> tuple[str, str]:
         cognito, pool = stack.client("cognito-idp"), stack.outputs["user_pool_id"]
-        name, password = f"{role}{secrets.token_hex(3)}@example.com", secrets.token_hex(8) + "aA1!"
+        name, password = f"{role}{secrets.token_hex(2)}@example.org", secrets.token_hex(8) + "aA1!"
         cognito.admin_create_user(
             UserPoolId=pool,
             Username=name,

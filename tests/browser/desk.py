@@ -53,9 +53,7 @@ class Desk:
     def picture(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture of what is shown."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(
-            path=PICTURES / f"{name}.png", full_page=whole, style=".toasts { display: none }"
-        )
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
 
     def picture_as(
         self, name: str, *, scheme: str = "light", width: int = 1280, height: int = 860
@@ -65,7 +63,10 @@ class Desk:
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("() => scrollTo(0, 0)")
+        # what was said a moment ago lies over a corner of the page
+        page.evaluate("() => { document.querySelector('.toasts').style.display = 'none' }")
         self.picture(name)
+        page.evaluate("() => { document.querySelector('.toasts').style.display = '' }")
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(usual or {"width": 1280, "height": 860})
 
