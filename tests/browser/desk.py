@@ -35,7 +35,8 @@ class Desk:
         page = json.dumps(self.page.evaluate("() => location.hash.slice(1).split('?')[0]"))
         self.page.locator(f"main[data-page={page}] h1").wait_for()
         expect(self.page.get_by_text("Loading", exact=True)).to_have_count(0)
-        self.page.wait_for_load_state("networkidle")
+        # a preview that is replaced while it loads keeps Playwright from ever saying "networkidle"
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
     def sign_in(self, name: str, password: str) -> None:
         """Sign in at the issuer's own page."""
