@@ -58,7 +58,7 @@ def test_a_campaign_of_a_template_reads_the_list_as_it_is_when_it_starts(stack: 
 
 
 def test_a_bomb_of_a_template_is_refused_and_the_api_answers_on(stack: Stack) -> None:
-    bomb = {"name": "Bomb", "subject": "x", "body": "{{ a" + " == a" * 19_000 + " }}"}
+    bomb = {"name": "Bomb", "subject": "x", "body": "{{ a" + "==a" * 32_000 + " }}"}
     with pytest.raises(ApiError) as refused:
         stack.request("POST", "/v1/templates", bomb)
     assert refused.value.status == 400

@@ -25,7 +25,7 @@ SAID = {
     "defaults": {"company": "your company"},
 }
 # Valid in every rule of the sandbox, small enough to be taken, and compiled for minutes.
-BOMB = "{{ a" + " == a" * 19_000 + " }}"
+BOMB = "{{ a" + "==a" * 32_000 + " }}"
 
 
 @pytest.fixture
