@@ -50,7 +50,7 @@ run "data" {
   }
 
   assert {
-    condition     = toset(flatten([for rule in aws_s3_bucket_lifecycle_configuration.contacts.rule : [for filter in rule.filter : filter.prefix if rule.expiration[0].days == 1 && rule.noncurrent_version_expiration[0].noncurrent_days == 1]])) == toset(["uploads/"])
+    condition     = toset(flatten([for rule in aws_s3_bucket_lifecycle_configuration.contacts.rule : [for filter in rule.filter : filter.prefix if try(rule.expiration[0].days == 1 && rule.noncurrent_version_expiration[0].noncurrent_days == 1, false)]])) == toset(["uploads/"])
     error_message = "What is uploaded and never imported is kept for longer than a day."
   }
 

@@ -42,7 +42,7 @@ run "published" {
   }
 
   assert {
-    condition     = { for name, layer in aws_lambda_layer_version.this : name => "${layer.s3_bucket}/${layer.s3_key}" } == { sendmill = "the-artefacts/layers/sendmill/dd.zip", dependencies = "the-artefacts/layers/dependencies/ee.zip" }
+    condition     = { for name, layer in aws_lambda_layer_version.this : name => "${layer.s3_bucket}/${layer.s3_key}" } == { sendmill = "the-artefacts/layers/sendmill/dd.zip", dependencies = "the-artefacts/layers/dependencies/ee.zip", imaging = "the-artefacts/layers/imaging/ff.zip" }
     error_message = "The layers come from elsewhere."
   }
 }

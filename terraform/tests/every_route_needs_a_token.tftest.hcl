@@ -45,13 +45,15 @@ run "routes" {
 
   assert {
     condition = toset([for route in aws_apigatewayv2_route.anonymous : route.route_key]) == toset([
+      "GET /",
+      "GET /app/{proxy+}",
       "GET /v1/openapi.json",
       "GET /docs",
       "GET /u/{campaign_id}/{rid}/{token}",
       "HEAD /u/{campaign_id}/{rid}/{token}",
       "POST /u/{campaign_id}/{rid}/{token}",
     ])
-    error_message = "Other routes are open than the unsubscribe link and the description of the API: ${join(", ", [for route in aws_apigatewayv2_route.anonymous : route.route_key])}."
+    error_message = "Other routes are open than the console, the unsubscribe link and the description of the API: ${join(", ", [for route in aws_apigatewayv2_route.anonymous : route.route_key])}."
   }
 
   assert {

@@ -115,9 +115,20 @@ run "an_issuer_needs_its_audience" {
   command = plan
   module { source = "./modules/auth" }
   variables {
-    jwt_issuer   = "https://issuer.example.com"
-    jwt_audience = null
-    protect_data = true
+    jwt_issuer    = "https://issuer.example.com"
+    jwt_audience  = null
+    protect_data  = true
+    console_urls  = []
+    domain_prefix = null
+    programs      = {}
+    emulator_url  = ""
+    oidc = {
+      authorization_endpoint = ""
+      token_endpoint         = ""
+      logout_endpoint        = ""
+      client_id              = ""
+      scope                  = ""
+    }
   }
   expect_failures = [output.issuer]
 }

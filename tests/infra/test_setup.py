@@ -247,19 +247,22 @@ def test_an_older_limit_leaves_newer_pythons_out(checkout: Checkout) -> None:
 def test_no_lock_names_a_host() -> None:
     locks = [*ROOT.glob("scripts/requirements/*.txt"), *ROOT.glob("layers/*/requirements.txt")]
 
-    assert len(locks) == 5
+    assert len(locks) == 10
     for lock in locks:
         assert "://" not in lock.read_text(), lock
         assert str(ROOT) not in lock.read_text(), lock
 
 
 def test_every_lock_agrees_with_the_layers_on_shared_packages() -> None:
-    pins = {lock.name: _pins(lock) for lock in ROOT.glob("scripts/requirements/*.txt")}
+    # checkov and the pipeline's tools have environments of their own, and run none of our code
+    apart = {"security.txt", "pipeline.txt"}
+    locks = [lock for lock in ROOT.glob("scripts/requirements/*.txt") if lock.name not in apart]
+    pins = {lock.name: _pins(lock) for lock in locks}
     layer = _pins(ROOT / "layers/dependencies/requirements.txt")
 
     for name, locked in pins.items():
         shared = locked.keys() & layer.keys()
-        assert "botocore" in shared
+        assert shared, name
         assert {package: locked[package] for package in shared} == {
             package: layer[package] for package in shared
         }, name
