@@ -262,7 +262,7 @@ def test_every_lock_agrees_with_the_layers_on_shared_packages() -> None:
 
     for name, locked in pins.items():
         shared = locked.keys() & layer.keys()
-        assert shared, name
+        assert "botocore" in shared or name.startswith("django"), name
         assert {package: locked[package] for package in shared} == {
             package: layer[package] for package in shared
         }, name
