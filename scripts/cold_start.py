@@ -10,6 +10,7 @@ Parameters: --runs N  fresh interpreters a row (default 9)
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import subprocess
 import tempfile
@@ -59,10 +60,9 @@ def main() -> None:
 
 def imports_of(code: Path) -> str:
     """Return the handler's imports; its adapters would ask AWS for secrets."""
-    lines = (code / "handler.py").read_text(encoding="utf-8").splitlines()
-    return "\n".join(
-        line for line in lines if line.startswith(("import ", "from ")) and "__future__" not in line
-    )
+    tree = ast.parse((code / "handler.py").read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(map(ast.unparse, imports))
 
 
 def unzip(archive: Path, folder: Path) -> None:
