@@ -42,8 +42,10 @@ class Status(StrEnum):
 STARTABLE = frozenset({Status.DRAFT, Status.SCHEDULED, Status.REFUSED})
 # How the reason of a campaign begins that was paused for its bounces or complaints.
 REPUTATION_REASON = "reputation: "
+# What a campaign comes to that reached its end; a recipient who is let in again lets it run again.
+FINISHED = frozenset({Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN})
 # Nothing more will happen to a campaign by itself.
-OVER = frozenset({Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED})
+OVER = FINISHED | {Status.CANCELLED}
 
 
 class UnknownPolicy(StrEnum):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from sendmill.campaign import Campaign, Status
+from sendmill.campaign import FINISHED, Campaign, Status
 from sendmill.contact import recipient_id
 from sendmill.contact_list import Accepted
 from sendmill.errors import InvalidMessage, InvalidTemplate, NotFound
@@ -261,8 +261,7 @@ class Dispatcher:
 
     def _run_again(self, campaign_id: str) -> None:
         """Let a campaign run that the sweep has completed between the request and this job."""
-        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
-        self.book.set_status(campaign_id, Status.RUNNING, expected=over)
+        self.book.set_status(campaign_id, Status.RUNNING, expected=set(FINISHED))
 
     def _change(self, campaign_id: str, rows: Sequence[Row], job: Job, now: int) -> int:
         steps = [step for row in rows if (step := change_of(row, job, now)) is not None]
@@ -302,10 +301,7 @@ class Dispatcher:
         )
 
     def _enqueue(self, campaign_id: str, rows: Sequence[Row]) -> None:
-        bodies = [
-            message_body(Message(campaign_id=campaign_id, contact=row.contact)) for row in rows
-        ]
-        self.queues.send_mails(bodies, group=campaign_id)
+        self.queues.send_mails(mail_bodies(campaign_id, rows), group=campaign_id)
 
 
 def first_fault(
@@ -373,6 +369,11 @@ def shard_jobs(op: Op, campaign_id: str, argument: str = "") -> list[Job]:
         Job(op=op, campaign_id=campaign_id, first=shard, last=shard + 1, argument=argument)
         for shard in range(SHARDS)
     ]
+
+
+def mail_bodies(campaign_id: str, rows: Sequence[Row]) -> list[str]:
+    """Return one body for the e-mail queue for each row; the rest stands in the ledger."""
+    return [message_body(Message(campaign_id=campaign_id, contact=row.contact)) for row in rows]
 
 
 def job_body(job: Job) -> str:

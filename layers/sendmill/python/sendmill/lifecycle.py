@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sendmill.campaign import (
+    FINISHED,
     OVER,
     REPUTATION_REASON,
     STARTABLE,
@@ -338,10 +339,9 @@ class Office:
         return self._reopen(campaign_id, Op.RESOLVE, how)
 
     def _reopen(self, campaign_id: str, op: Op, argument: str) -> Campaign:
-        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
         self.campaign(campaign_id)
         self.campaigns.activate(campaign_id)
-        self.campaigns.set_status(campaign_id, Status.RUNNING, expected=over)
+        self.campaigns.set_status(campaign_id, Status.RUNNING, expected=set(FINISHED))
         campaign = self.campaign(campaign_id)
         if campaign.status not in (Status.RUNNING, Status.PAUSED):
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}: nothing to retry")

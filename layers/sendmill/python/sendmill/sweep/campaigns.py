@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from sendmill.campaign import OVER, REPUTATION_REASON, Campaign, Status, UnknownPolicy
+from sendmill.campaign import FINISHED, REPUTATION_REASON, Campaign, Status, UnknownPolicy
 from sendmill.dispatch import Job, Op, check_plan_of, job_body, plan_of, shard_jobs
 from sendmill.ledger import State
 from sendmill.outcome import QUOTA_REASON
@@ -28,9 +28,7 @@ DIRECT_SECONDS = 30 * 86400
 # The timer of a scheduled campaign has failed when it is this late, in seconds.
 LATE_START_SECONDS = 60
 # A cancelled campaign is looked after until nobody in it waits.
-_FORGOTTEN = (OVER | {Status.REFUSED}) - {Status.CANCELLED}
-# A cancelled campaign is looked after until nobody in it waits.
-_FORGOTTEN = (OVER | {Status.REFUSED}) - {Status.CANCELLED}
+_FORGOTTEN = FINISHED | {Status.REFUSED}
 
 
 class CampaignSweep:
@@ -61,9 +59,8 @@ class CampaignSweep:
 
     def _push_on(self, campaign: Campaign, job: Job) -> None:
         """Begin a plan again that has not ended; chunks that are done are left alone."""
-        since = self._tools.clock() - max(campaign.created_at, campaign.changed_at)
-        # once in that time, not every minute: a plan of many chunks would pile up on itself
-        if since >= STUCK_SECONDS and since % STUCK_SECONDS < PUSH_SECONDS:
+        # not every minute: a plan of many chunks would pile up on itself
+        if self._is_time(campaign, STUCK_SECONDS):
             self._tools.queues.send_jobs([job_body(job)])
 
     def _start_late(self, campaign: Campaign) -> None:
@@ -138,15 +135,19 @@ class CampaignSweep:
         """Return for how long a campaign has had its status, in seconds."""
         return self._tools.clock() - max(campaign.created_at, campaign.changed_at)
 
+    def _is_time(self, campaign: Campaign, seconds: int) -> bool:
+        """Tell, about once in so many seconds, that the status has stood for as long again."""
+        age = self._age(campaign)
+        return age >= seconds and age % seconds < PUSH_SECONDS
+
     def _stalled(self, campaign: Campaign) -> bool:
         """Tell whether it is time to count the rows of a campaign that seems to wait for nobody."""
         nobody_due = campaign.id not in self._look.campaigns and not self._report.full
-        age = self._age(campaign)
-        return nobody_due and age >= STALLED_SECONDS and age % STALLED_SECONDS < PUSH_SECONDS
+        return nobody_due and self._is_time(campaign, STALLED_SECONDS)
 
     def _settles_itself(self, campaign: Campaign) -> bool:
-        """Tell whether unknown recipients will soon be settled without a person."""
-        if campaign.status is not Status.RUNNING or self._age(campaign) >= UNKNOWN_SECONDS:
+        """Tell whether the unknown of a running campaign will soon be settled without a person."""
+        if self._age(campaign) >= UNKNOWN_SECONDS:
             return False
         return campaign.settles_by_event() or campaign.unknown_policy is UnknownPolicy.RESEND
 
@@ -154,8 +155,7 @@ class CampaignSweep:
         """Look after a campaign no longer, unless somebody was let in again meanwhile."""
         book = self._tools.book
         if campaign is not None and progress(campaign, book.counters(campaign_id)).open():
-            over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
-            book.set_status(campaign_id, Status.RUNNING, expected=over)
+            book.set_status(campaign_id, Status.RUNNING, expected=set(FINISHED))
             return
         book.deactivate(campaign_id)
 

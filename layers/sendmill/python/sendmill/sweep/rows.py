@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sendmill.campaign import OVER, Campaign, Status, UnknownPolicy
+from sendmill.campaign import FINISHED, OVER, Campaign, Status, UnknownPolicy
+from sendmill.dispatch import mail_bodies
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
     Row,
@@ -17,7 +18,6 @@ from sendmill.ledger import (
     postpone,
     try_again,
 )
-from sendmill.message import Message, message_body
 from sendmill.sweep.ports import STREAM_MARGIN_SECONDS, Look
 
 # Rows of one shard that one look takes up; the next minute takes the next ones.
@@ -73,8 +73,7 @@ class RowSweep:
 
     def _run_again(self, campaign: Campaign) -> Campaign:
         """Let a campaign go on that a message or a person gave a recipient after its end."""
-        over = {Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN}
-        self._tools.book.set_status(campaign.id, Status.RUNNING, expected=over)
+        self._tools.book.set_status(campaign.id, Status.RUNNING, expected=set(FINISHED))
         self._look.campaigns[campaign.id] = self._tools.book.get(campaign.id)
         return self._look.campaign(campaign.id) or campaign
 
@@ -104,10 +103,7 @@ class RowSweep:
             if self._wants_message(step):
                 by_campaign.setdefault(step.after.campaign_id, []).append(step.after)
         for campaign_id, rows in by_campaign.items():
-            bodies = [
-                message_body(Message(campaign_id=campaign_id, contact=row.contact)) for row in rows
-            ]
-            self._tools.queues.send_mails(bodies, group=campaign_id)
+            self._tools.queues.send_mails(mail_bodies(campaign_id, rows), group=campaign_id)
 
     def _wants_message(self, step: Transition) -> bool:
         row = step.after
