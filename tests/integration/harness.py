@@ -72,14 +72,14 @@ def eventually(
         time.sleep(0.25)
 
 
-def send_list(
+def draft_campaign(
     stack: Stack, csv: str, *, config: dict[str, Any] | None = None, body: str = "Dear {{name}}"
 ) -> dict[str, Any]:
-    """Import a list, create a campaign for it and start it; return the campaign."""
+    """Import a list and create a campaign for it; return the draft."""
     found = stack.request(
         "POST", "/v1/contact-lists?name=test", csv.encode(), content_type="text/csv"
     )
-    campaign = stack.request(
+    campaign: dict[str, Any] = stack.request(
         "POST",
         "/v1/campaigns",
         {
@@ -94,6 +94,14 @@ def send_list(
             },
         },
     )
+    return campaign
+
+
+def send_list(
+    stack: Stack, csv: str, *, config: dict[str, Any] | None = None, body: str = "Dear {{name}}"
+) -> dict[str, Any]:
+    """Import a list, create a campaign for it and start it; return the campaign."""
+    campaign = draft_campaign(stack, csv, config=config, body=body)
     started: dict[str, Any] = stack.request(
         "POST", f"/v1/campaigns/{campaign['campaign_id']}/start"
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from integration.harness import eventually
+from integration.harness import draft_campaign, eventually
 from integration.test_queue_messages import message, put, states
 from smtp_server import SmtpServer
 from stack import ApiError, Stack
@@ -82,6 +82,18 @@ def test_a_mail_over_smtp_arrives_with_credentials_from_the_secret_alone(
     parsed = email.message_from_bytes(mails[0].data, policy=email.policy.default)
     assert parsed["Subject"] == "Hello John!"
     assert "Dear John Doe, ..." in parsed.get_content()
+
+    # the API reads the same secret for a test send, before anybody is mailed
+    campaign = draft_campaign(
+        stack, "email,name\nann@example.com,Ann\n", config={"email_service": "smtp"}
+    )
+    at = f"/v1/campaigns/{campaign['campaign_id']}/test"
+    answer = stack.request("POST", at, {"to": ["officer@example.com"]})
+    assert [one["to"] for one in answer["sent"]] == ["officer@example.com"]
+    assert answer["failed"] == []
+    (last,) = server.mails[8:]
+    assert (last.user, last.recipients) == (USER, ("officer@example.com",))
+    assert email.message_from_bytes(last.data)["Subject"].startswith("[Test] ")
 
 
 def test_a_wrong_password_fails_nobody_and_stops_the_campaign_with_the_reason(
