@@ -39,12 +39,8 @@ run "data" {
 
   assert {
     condition = (
-      !aws_s3_bucket.contacts.force_destroy
-      && aws_s3_bucket_public_access_block.contacts.block_public_acls
-      && aws_s3_bucket_public_access_block.contacts.block_public_policy
-      && aws_s3_bucket_public_access_block.contacts.ignore_public_acls
-      && aws_s3_bucket_public_access_block.contacts.restrict_public_buckets
-      && aws_s3_bucket_versioning.contacts.versioning_configuration[0].status == "Enabled"
+      !module.contacts_bucket.protection.force_destroy && !module.contacts_bucket.protection.public
+      && module.contacts_bucket.protection.versioned && module.contacts_bucket.protection.policies == 1
     )
     error_message = "The bucket of contact lists can be emptied, or can be made public."
   }
@@ -60,8 +56,8 @@ run "data" {
   }
 
   assert {
-    condition     = aws_s3_bucket.contacts.bucket == "sendmill-dev-contacts-111111111111-us-east-1"
-    error_message = "The bucket is called ${aws_s3_bucket.contacts.bucket}."
+    condition     = module.contacts_bucket.name == "sendmill-dev-contacts-111111111111-us-east-1"
+    error_message = "The bucket is called ${module.contacts_bucket.name}."
   }
 
   assert {

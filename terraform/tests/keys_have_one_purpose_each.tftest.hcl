@@ -107,7 +107,7 @@ run "what_holds_data_stands_under_one" {
   assert {
     condition = toset(concat(
       [for table in [aws_dynamodb_table.campaigns, aws_dynamodb_table.recipients] : table.server_side_encryption[0].kms_key_arn],
-      [for rule in aws_s3_bucket_server_side_encryption_configuration.contacts.rule : rule.apply_server_side_encryption_by_default[0].kms_master_key_id],
+      [module.contacts_bucket.protection.kms_key_arn],
       [aws_secretsmanager_secret.keys.kms_key_id],
     )) == toset(["arn:aws-us-gov:kms:us-gov-west-1:333333333333:key/data"])
     error_message = "Something that holds data does not stand under its key."

@@ -44,7 +44,7 @@ run "store" {
   }
 
   override_resource {
-    target          = aws_s3_bucket.contacts
+    target          = module.contacts_bucket.aws_s3_bucket.this
     override_during = plan
     values          = { arn = "arn:aws-us-gov:s3:::contacts" }
   }

@@ -68,26 +68,24 @@ run "queue_of_an_emulator_has_no_tls" {
   }
 }
 
-run "store" {
+run "bucket" {
   command = plan
-  module { source = "./modules/store" }
+  module { source = "./modules/bucket" }
   variables {
-    protect_data         = true
-    list_retention_days  = 396
-    upload_origins       = ["https://api.example.com/v1"]
-    secret_recovery_days = 30
-    emulated             = false
+    name          = "contacts"
+    force_destroy = false
+    emulated      = false
   }
 
   override_resource {
-    target          = aws_s3_bucket.contacts
+    target          = aws_s3_bucket.this
     override_during = plan
     values          = { arn = "arn:aws:s3:::contacts" }
   }
 
   assert {
-    condition = length(aws_s3_bucket_policy.contacts) == 1 && anytrue([
-      for s in data.aws_iam_policy_document.contacts_encrypted_transport.statement :
+    condition = length(aws_s3_bucket_policy.this) == 1 && anytrue([
+      for s in data.aws_iam_policy_document.encrypted_transport.statement :
       jsonencode([s.effect, s.actions, s.principals, s.condition]) == jsonencode([
         "Deny",
         ["s3:*"],
@@ -99,25 +97,23 @@ run "store" {
   }
 }
 
-run "store_of_an_emulator_has_no_tls" {
+run "bucket_of_an_emulator_has_no_tls" {
   command = plan
-  module { source = "./modules/store" }
+  module { source = "./modules/bucket" }
   variables {
-    protect_data         = true
-    list_retention_days  = 396
-    upload_origins       = ["https://api.example.com/v1"]
-    secret_recovery_days = 30
-    emulated             = true
+    name          = "contacts"
+    force_destroy = false
+    emulated      = true
   }
 
   override_resource {
-    target          = aws_s3_bucket.contacts
+    target          = aws_s3_bucket.this
     override_during = plan
     values          = { arn = "arn:aws:s3:::contacts" }
   }
 
   assert {
-    condition     = length(aws_s3_bucket_policy.contacts) == 0
+    condition     = length(aws_s3_bucket_policy.this) == 0
     error_message = "The emulator is denied, and nothing could be deployed to it."
   }
 }

@@ -109,7 +109,7 @@ run "aws" {
   }
 
   override_resource {
-    target          = aws_s3_bucket.files
+    target          = module.files_bucket.aws_s3_bucket.this
     override_during = plan
     values          = { arn = "arn:aws:s3:::files" }
   }
@@ -248,10 +248,7 @@ run "aws" {
   }
 
   assert {
-    condition = alltrue([
-      aws_s3_bucket_public_access_block.files.block_public_acls, aws_s3_bucket_public_access_block.files.block_public_policy,
-      aws_s3_bucket_public_access_block.files.ignore_public_acls, aws_s3_bucket_public_access_block.files.restrict_public_buckets,
-    ]) && jsondecode(aws_sqs_queue.failures.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
+    condition     = !module.files_bucket.protection.public && module.files_bucket.protection.versioned && module.files_bucket.protection.policies == 1 && jsondecode(aws_sqs_queue.failures.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
     error_message = "The bucket of files is open to the world, or ticks travel over plain HTTP."
   }
 
@@ -277,7 +274,7 @@ run "aws_us_gov" {
   }
 
   override_resource {
-    target          = aws_s3_bucket.files
+    target          = module.files_bucket.aws_s3_bucket.this
     override_during = plan
     values          = { arn = "arn:aws-us-gov:s3:::files" }
   }
@@ -335,7 +332,7 @@ run "an_application_may_use_the_keys_of_what_it_sends_and_no_other" {
     condition = (
       aws_sqs_queue.failures.kms_master_key_id == "arn:aws:kms:us-east-1:111111111111:key/queues"
       && aws_dynamodb_table.receipts.server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-east-1:111111111111:key/data"
-      && one(one(aws_s3_bucket_server_side_encryption_configuration.files.rule).apply_server_side_encryption_by_default).kms_master_key_id == "arn:aws:kms:us-east-1:111111111111:key/data"
+      && module.files_bucket.protection.kms_key_arn == "arn:aws:kms:us-east-1:111111111111:key/data"
     )
     error_message = "Something of the tasks lies under another key."
   }

@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "contacts" {
   statement {
     sid       = replace(title(replace(each.key, "_", " ")), " ", "")
     actions   = [for action in each.value[1] : "s3:${action}"]
-    resources = [for folder in each.value[0] : "${aws_s3_bucket.contacts.arn}/${folder}/*"]
+    resources = [for folder in each.value[0] : "${module.contacts_bucket.arn}/${folder}/*"]
   }
 }
 
@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "contacts_find" {
     sid = "ContactsFind"
     # Without ListBucket an object that is not there is answered with "denied", like one that is.
     actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
-    resources = [aws_s3_bucket.contacts.arn]
+    resources = [module.contacts_bucket.arn]
   }
 }
 

@@ -10,7 +10,7 @@ output "recipients_table" {
 
 output "contacts_bucket" {
   description = "Name of the bucket of contact lists."
-  value       = aws_s3_bucket.contacts.bucket
+  value       = module.contacts_bucket.name
 }
 
 output "keys_secret_name" {

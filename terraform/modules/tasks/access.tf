@@ -7,7 +7,7 @@ locals {
   # Buckets of the application, by what the tasks do in them; our own is read and written.
   bucket_arns = {
     for verb in ["read", "write", "delete"] : verb => concat(
-      verb == "delete" ? [] : [aws_s3_bucket.files.arn],
+      verb == "delete" ? [] : [module.files_bucket.arn],
       [for name, verbs in var.buckets : "arn:${var.deployment.partition}:s3:::${name}" if contains(verbs, verb)],
     )
   }
@@ -132,6 +132,6 @@ data "aws_iam_policy_document" "upload" {
   statement {
     sid       = "UploadFilesOfTasks"
     actions   = ["s3:PutObject"]
-    resources = [for folder in ["reports", "tasks", "users"] : "${aws_s3_bucket.files.arn}/${folder}/*"]
+    resources = [for folder in ["reports", "tasks", "users"] : "${module.files_bucket.arn}/${folder}/*"]
   }
 }

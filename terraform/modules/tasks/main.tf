@@ -28,7 +28,7 @@ module "function" {
     AWS_SQS_REGION    = var.deployment.region
 
     SENDMILL_TASK_BACKOFF_SECONDS = tostring(var.settings.backoff_seconds)
-    SENDMILL_TASK_BUCKET          = aws_s3_bucket.files.bucket
+    SENDMILL_TASK_BUCKET          = module.files_bucket.name
     SENDMILL_TASK_DLQS            = jsonencode({ for name, queue in module.queue : name => queue.dead_letter_url })
     SENDMILL_TASK_LINK_MINUTES    = tostring(var.files.link_minutes)
     SENDMILL_TASK_MAX_ATTEMPTS    = tostring(var.settings.max_attempts)

@@ -43,7 +43,7 @@ output "schedule_dead_letter_url" {
 
 output "files_bucket" {
   description = "Name of the bucket of the tasks' files."
-  value       = aws_s3_bucket.files.bucket
+  value       = module.files_bucket.name
 }
 
 output "receipts_table" {
