@@ -16,7 +16,23 @@ from typing import Any
 import parliament
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("permissions_allow_only_this", "schedules_do_one_thing_each")
+FILES = (
+    "permissions_allow_only_this",
+    "schedules_do_one_thing_each",
+    "pipeline_roles_are_for_one_repository",
+)
+
+WHOLE = ("aws_iam_policy", "aws_iam_role_policy")  # a permission whose text the plan knows
+
+# What the roles of the pipeline are known for: they make and read what carries the prefix, and AWS gives
+# no names for some of it. Typing errors, unknown actions and impossible ARNs are still found.
+PIPELINE = ("aws_iam_role_policy.apply", "aws_iam_role_policy.plan")
+ACCEPTED = {
+    "RESOURCE_STAR": "reading and making what has no name of ours before it exists",
+    "RESOURCE_MISMATCH": "every action of a service, also those that never fit a resource of ours",
+    "RESOURCE_POLICY_PRIVILEGE_ESCALATION": "who deploys writes the policies of our own buckets",
+    "UNKNOWN_CONDITION_FOR_ACTION": "kms:ResourceAliases, which parliament's list does not hold",
+}
 
 
 def plans() -> Iterator[dict[str, Any]]:
@@ -35,7 +51,10 @@ def plans() -> Iterator[dict[str, Any]]:
 def policies(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield address and text of every permission in a plan; who may take a role is none."""
     for resource in plan.get("resource_changes", []):
-        planned = (resource["change"].get("after") or {}).get("statement") or []
+        after = resource["change"].get("after") or {}
+        if resource["type"] in WHOLE and after.get("policy"):
+            yield resource["address"], after["policy"]
+        planned = after.get("statement") or []
         # an ARN that only an apply would tell is none yet
         statements = [one for one in planned if all(one["resources"] or [None])]
         if statements and not any(one.get("principals") for one in statements):
@@ -68,7 +87,12 @@ def main() -> None:
                 continue
             seen.add(text)
             found = parliament.analyze_policy_string(text).findings
-            problems += [f"{address}: {one.issue}: {one.detail or one.location}" for one in found]
+            accepted = ACCEPTED if address.startswith(PIPELINE) else {}
+            problems += [
+                f"{address}: {one.issue}: {one.detail or one.location}"
+                for one in found
+                if one.issue not in accepted
+            ]
     if not seen:
         sys.exit("security: the plans hold no policy")
     print(f"security: {len(seen)} policies read, {len(problems)} findings")

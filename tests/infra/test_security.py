@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOV = ROOT / "build/security/venv/bin/checkov"
+SECURITY = ROOT / "scripts/security.sh"
 SKIP = re.compile(r"#checkov:skip=([A-Z0-9_]+)(:.*)?$", re.MULTILINE)
 
 BAD = """
@@ -25,9 +26,13 @@ resource "aws_sns_topic" "unheard" {
 }
 """
 
-needs_checkov = pytest.mark.skipif(
-    not CHECKOV.exists(), reason="no build/security/venv: run `make security` once"
-)
+
+@pytest.fixture(scope="module")
+def checkov() -> Path:
+    """checkov in its environment, which `make security` would make too; a minute, once."""
+    subprocess.run([SECURITY, "setup"], check=True)
+    return CHECKOV
+
 
 
 def test_every_exception_says_why() -> None:
@@ -37,22 +42,19 @@ def test_every_exception_says_why() -> None:
     assert [check for check, reason in found if len(reason) < 8] == []
 
 
-@needs_checkov
 @pytest.mark.slow
+@pytest.mark.usefixtures("checkov")
 def test_checkov_finds_nothing_that_is_not_explained() -> None:
-    done = subprocess.run(
-        [ROOT / "scripts/security.sh", "checkov"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([SECURITY, "checkov"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@needs_checkov
 @pytest.mark.slow
-def test_our_own_checks_can_fail(tmp_path: Path) -> None:
+def test_our_own_checks_can_fail(tmp_path: Path, checkov: Path) -> None:
     (tmp_path / "main.tf").write_text(BAD)
     done = subprocess.run(
         [
-            *(CHECKOV, "--directory", tmp_path, "--skip-download", "--compact", "--quiet"),
+            *(checkov, "--directory", tmp_path, "--skip-download", "--compact", "--quiet"),
             *("--external-checks-dir", ROOT / "scripts/security/checks"),
             *("--check", "CKV_SENDMILL_1,CKV_SENDMILL_2"),
         ],
