@@ -320,21 +320,6 @@ class MemoryLedger:
         """Return states and news of a campaign's rows, counted one by one."""
         return self.states(campaign_id) + self.news(campaign_id)
 
-    def page(
-        self, campaign_id: str, *, state: State | None, cursor: str, limit: int
-    ) -> tuple[Sequence[Row], str]:
-        """Return a page of rows in the order of their ids."""
-        found = sorted(
-            (
-                row
-                for row in self.rows.values()
-                if row.campaign_id == campaign_id and state in (None, row.state)
-            ),
-            key=lambda row: row.rid,
-        )
-        rest = [row for row in found if row.rid > cursor]
-        return rest[:limit], rest[limit - 1].rid if len(rest) > limit else ""
-
     def only(self) -> Row:
         """Return the one row there is."""
         (row,) = self.rows.values()

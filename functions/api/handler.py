@@ -84,7 +84,6 @@ templates = TemplateDesk(
 office = Office(
     lists=lists,
     campaigns=campaigns,
-    rows=rows,
     queue=QueueClient(aws.sqs(), dispatch_url=settings.dispatch_queue_url),
     timer=ScheduleTimer(
         aws.scheduler(),

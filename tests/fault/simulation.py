@@ -580,7 +580,6 @@ class World:
             office = Office(
                 lists=self.lists,
                 campaigns=sandbox.campaigns,
-                rows=sandbox.recipients,
                 queue=sandbox.queues,
                 timer=SimpleNamespace(at=lambda *_: None),
                 clock=sandbox.clock,

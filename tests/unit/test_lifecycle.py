@@ -14,12 +14,10 @@ from fakes import (
     NOW,
     Clock,
     MemoryCampaigns,
-    MemoryLedger,
     MemoryLists,
     MemoryQueue,
     MemoryTimer,
     make_campaign,
-    make_row,
 )
 from sendmill.campaign import OVER, STARTABLE, Content, Status, UnknownPolicy
 from sendmill.dispatch import (
@@ -39,7 +37,6 @@ from sendmill.errors import (
     QueueUnavailable,
     StateConflict,
 )
-from sendmill.ledger import State
 from sendmill.lifecycle import MIN_LATE_SECONDS, Office
 
 FILE = b"email,first_name\nada@example.com,Ada\nnobody,N\nADA@example.com,A\nbob@example.com,Bob\n"
@@ -49,14 +46,12 @@ class World:
     def __init__(self, **campaign: Any) -> None:
         self.campaigns = MemoryCampaigns(make_campaign(**campaign))
         self.lists = MemoryLists()
-        self.rows = MemoryLedger(self.campaigns)
         self.queue = MemoryQueue()
         self.timer = MemoryTimer()
         numbers = count(1)
         self.office = Office(
             lists=self.lists,
             campaigns=self.campaigns,
-            rows=self.rows,
             queue=self.queue,
             timer=self.timer,
             clock=Clock(),
@@ -115,9 +110,7 @@ def test_an_unknown_list_is_not_found(ask: str) -> None:
         getattr(World().office, ask)("nobody")
 
 
-@pytest.mark.parametrize(
-    "ask", ["campaign", "start", "pause", "resume", "cancel", "retry_failed", "recipients"]
-)
+@pytest.mark.parametrize("ask", ["campaign", "start", "pause", "resume", "cancel", "retry_failed"])
 def test_an_unknown_campaign_is_not_found(ask: str) -> None:
     with pytest.raises(NotFound, match="campaign nobody does not exist"):
         getattr(World().office, ask)("nobody")
@@ -405,26 +398,6 @@ def test_only_what_was_never_sent_can_be_started() -> None:
         world = World(status=status)
         if status in STARTABLE:
             assert world.office.start("spring").status is Status.PLANNING
-
-
-def test_recipients_are_shown_by_state_and_page() -> None:
-    world = World()
-    world.rows.adopt([make_row(f"user{n}@example.com") for n in range(5)])
-    world.rows.adopt([make_row("done@example.com", state=State.ACCEPTED)])
-    page, cursor = world.office.recipients("spring", state="pending", limit=3)
-    rest, end = world.office.recipients("spring", state="pending", cursor=cursor, limit=3)
-    assert (len(page), len(rest), end) == (3, 2, "")
-    assert len({row.rid for row in [*page, *rest]}) == 5
-    (done,), _ = world.office.recipients("spring", state="accepted")
-    assert done.contact.email == "done@example.com"
-    everybody, _ = world.office.recipients("spring")
-    assert len(everybody) == 6
-
-
-@pytest.mark.parametrize("state", ["sent", "PENDING", "pending,accepted", " "])
-def test_a_state_that_does_not_exist_is_refused_with_those_that_do(state: str) -> None:
-    with pytest.raises(InvalidCampaign, match=r"state must be one of pending, .*got '"):
-        World().office.recipients("spring", state=state)
 
 
 def test_a_campaign_keeps_the_content_it_was_created_with() -> None:

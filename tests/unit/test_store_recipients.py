@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count, islice
 from typing import Any
 
 import pytest
@@ -27,7 +28,10 @@ from sendmill.ledger import (
     suppress,
 )
 from sendmill.outcome import Fate, Outcome, accepted
-from sendmill.store import CampaignStore, RecipientStore
+from sendmill.store import CampaignStore, RecipientSearch, RecipientStore
+from sendmill.store.item import encode
+from sendmill.store.look import Wanted
+from sendmill.store.recipients import item_of
 
 OWNER = "request-1"
 
@@ -43,6 +47,11 @@ def campaigns(cloud: Cloud) -> CampaignStore:
 @pytest.fixture
 def rows(cloud: Cloud, campaigns: CampaignStore) -> RecipientStore:
     return RecipientStore(cloud.dynamodb, RECIPIENTS, CAMPAIGNS, sleep=lambda _: None)
+
+
+@pytest.fixture
+def search(cloud: Cloud) -> RecipientSearch:
+    return RecipientSearch(cloud.dynamodb, RECIPIENTS)
 
 
 def key(row: Row) -> tuple[str, str]:
@@ -383,29 +392,29 @@ def test_a_row_that_waits_is_in_the_index_at_its_time(rows: RecipientStore, clou
     assert int(item["g1sk"]["N"]) == step.after.due
 
 
-def test_pages_show_every_row_once(rows: RecipientStore) -> None:
+def test_pages_show_every_row_once(rows: RecipientStore, search: RecipientSearch) -> None:
     many = [make_row(f"user{n}@example.com") for n in range(25)]
     many += [make_row(f"done{n}@example.com", state=State.ACCEPTED) for n in range(5)]
     rows.put_all(many)
-    for state, count in ((None, 30), (State.PENDING, 25), (State.ACCEPTED, 5), (State.FAILED, 0)):
+    for state, expected in (("", 30), ("pending", 25), ("accepted", 5), ("failed", 0)):
         seen: Counter[str] = Counter()
         cursor, pages = "", 0
         while True:
-            page, cursor = rows.page("spring", state=state, cursor=cursor, limit=4)
+            page, cursor = search.page("spring", Wanted(state=state), cursor=cursor, limit=4)
             assert len(page) <= 4
             seen.update(row.rid for row in page)
             pages += 1
             if not cursor:
                 break
             assert pages < 100
-        assert len(seen) == count
+        assert len(seen) == expected
         assert set(seen.values()) <= {1}
 
 
 @pytest.mark.parametrize("cursor", ["x", "99x", "-1", "1.2.3", "\u00b2", "3.A B", "99."])
-def test_a_cursor_that_no_page_gave_is_refused(rows: RecipientStore, cursor: str) -> None:
+def test_a_cursor_that_no_page_gave_is_refused(search: RecipientSearch, cursor: str) -> None:
     with pytest.raises(InvalidCampaign, match="cursor must be"):
-        rows.page("spring", state=None, cursor=cursor, limit=4)
+        search.page("spring", Wanted(), cursor=cursor, limit=4)
 
 
 def test_a_partition_is_read_whole(rows: RecipientStore) -> None:
@@ -414,6 +423,18 @@ def test_a_partition_is_read_whole(rows: RecipientStore) -> None:
     found = [row for shard in range(16) for row in rows.in_shard("spring", shard)]
     assert sorted(found, key=key) == sorted(many, key=key)
     assert all(row.shard == 3 for row in rows.in_shard("spring", 3))
+
+
+def test_a_partition_of_more_than_one_page_is_read_whole(
+    rows: RecipientStore, cloud: Cloud
+) -> None:
+    people = (make_row(f"user{n}@example.com") for n in count())
+    many = list(islice((row for row in people if row.shard == 3), 501))
+    puts: list[Any] = [{"PutRequest": {"Item": encode(item_of(row))}} for row in many]
+    for first in range(0, len(puts), 25):
+        cloud.dynamodb.batch_write_item(RequestItems={RECIPIENTS: puts[first : first + 25]})
+    found = list(rows.in_shard("spring", 3))
+    assert len(found) == len({row.rid for row in found}) == 501
 
 
 def test_no_key_holds_an_address(rows: RecipientStore, cloud: Cloud) -> None:

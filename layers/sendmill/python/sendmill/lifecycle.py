@@ -37,7 +37,6 @@ from sendmill.contact_list import (
 )
 from sendmill.dispatch import CHUNK_SIZE, Job, Op, check_plan_of, job_body, plan_of, shard_jobs
 from sendmill.errors import InvalidCampaign, InvalidContactList, NotFound, StateConflict
-from sendmill.ledger import Row, State
 from sendmill.outcome import QUOTA_REASON
 from sendmill.progress import Progress, progress
 from sendmill.stored_template import TemplateShelf, from_template
@@ -72,14 +71,6 @@ class CampaignShelf(Protocol):
     ) -> bool: ...
 
 
-class RowShelf(Protocol):
-    """Look through the rows of a campaign."""
-
-    def page(
-        self, campaign_id: str, *, state: State | None, cursor: str, limit: int
-    ) -> tuple[Sequence[Row], str]: ...
-
-
 class JobQueue(Protocol):
     """Take dispatch jobs."""
 
@@ -102,7 +93,6 @@ class Office:
 
     lists: ListShelf
     campaigns: CampaignShelf
-    rows: RowShelf
     queue: JobQueue
     timer: Timer
     clock: Callable[[], int]
@@ -350,21 +340,6 @@ class Office:
 
     def _send(self, bodies: Sequence[str]) -> None:
         self.queue.send_jobs(bodies)
-
-    def recipients(
-        self, campaign_id: str, *, state: str = "", cursor: str = "", limit: int = 100
-    ) -> tuple[Sequence[Row], str]:
-        """Return a page of recipients, of one state or of all, and the cursor of the next.
-
-        Raises InvalidCampaign for a state that does not exist.
-        """
-        self.campaign(campaign_id)
-        if state and state not in set(State):
-            known = ", ".join(State)
-            raise InvalidCampaign(f"state must be one of {known} (got {state!r})")
-        return self.rows.page(
-            campaign_id, state=State(state) if state else None, cursor=cursor, limit=limit
-        )
 
 
 def _policy(value: object) -> UnknownPolicy:

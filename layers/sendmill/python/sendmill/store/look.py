@@ -6,6 +6,7 @@ answer reads a bounded number of them, so a page may be short, even empty, befor
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from sendmill.advice import group_of
 from sendmill.errors import InvalidCampaign
 from sendmill.ledger import SHARDS, News, Row, State
 from sendmill.store.item import decode, encode, text, translated
-from sendmill.store.recipients import CURSOR, partition, row_from, row_key
+from sendmill.store.recipients import partition, row_from, row_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MAX_QUERIES = 25
 _QUERY_ROWS = 2000
 _COUNT_SECONDS = 5.0
+# a shard, and after which recipient of it
+_CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class RecipientSearch:
 
         Raises InvalidCampaign for a cursor that no page gave.
         """
-        if cursor and not CURSOR.match(cursor):
+        if cursor and not _CURSOR.match(cursor):
             raise InvalidCampaign(f"cursor must be one that a page gave (got {cursor[:80]!r})")
         shard, _, after = cursor.partition(".")
         at = int(shard or 0)

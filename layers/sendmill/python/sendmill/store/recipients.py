@@ -14,7 +14,6 @@ sent again without that row; one that only met another transaction is sent again
 
 from __future__ import annotations
 
-import re
 import time
 import zlib
 from collections import Counter
@@ -26,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from sendmill.dispatch import Put
 from sendmill.erasure import forgotten
-from sendmill.errors import InvalidCampaign, StoreUnavailable
+from sendmill.errors import StoreUnavailable
 from sendmill.ledger import (
     COUNTED_NEWS,
     FINAL,
@@ -66,9 +65,7 @@ Key = tuple[str, str]
 # Rows in one transaction: with a counter for each campaign still below DynamoDB's 100 actions.
 _TRANSACTION_ROWS = 50
 _READ_KEYS = 100
-CURSOR = re.compile(r"(0|[1-9]|1[0-5])\.([a-z2-7]{26})?\Z")
-
-
+_SHARD_PAGE = 500
 # A write applies only while these are as they were read.
 _FENCE = ("st", "att", "owner", "news")
 _UNCHANGED = " AND ".join(f"#{name} = :was_{name}" for name in _FENCE)
@@ -164,33 +161,22 @@ class RecipientStore:
             }
             transact(self._client, "erasing a reason", [{"Update": update}])
 
-    def page(
-        self, campaign_id: str, *, state: State | None, cursor: str, limit: int
-    ) -> tuple[Sequence[Row], str]:
-        """Return up to ``limit`` rows, shard by shard, and the cursor of the next page.
-
-        Raises InvalidCampaign for a cursor that no page gave.
-        """
-        if cursor and not CURSOR.match(cursor):
-            raise InvalidCampaign(f"cursor must be one that a page gave (got {cursor[:80]!r})")
-        shard, _, after = cursor.partition(".")
-        at = int(shard or 0)
-        found: list[Row] = []
-        while at < SHARDS and len(found) < limit:
-            rows, after = self._query(campaign_id, at, state, after, limit - len(found))
-            found += rows
-            at += not after
-        following = f"{at}.{after}" if at < SHARDS else ""
-        return found, following
-
     def in_shard(self, campaign_id: str, shard: int) -> Iterator[Row]:
         """Yield every row of one partition of a campaign."""
-        after = ""
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": encode({":pk": partition(campaign_id, shard)}),
+            "ConsistentRead": True,
+            "Limit": _SHARD_PAGE,
+        }
         while True:
-            rows, after = self._query(campaign_id, shard, None, after, 500)
-            yield from rows
-            if not after:
+            with translated("reading recipients"):
+                page = self._client.query(**asked)
+            yield from (row_from(decode(item)) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
                 return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def due(self, shard: int, *, now: int, limit: int) -> Sequence[Row]:
         """Return rows of any campaign that wanted to be looked at before now, oldest first."""
@@ -338,31 +324,6 @@ class RecipientStore:
                 f":{name}": encode_value(change) for name, change in counts.items()
             },
         }
-
-    def _query(
-        self, campaign_id: str, shard: int, state: State | None, after: str, limit: int
-    ) -> tuple[list[Row], str]:
-        asked: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": encode({":pk": partition(campaign_id, shard)}),
-            "ConsistentRead": True,
-            "Limit": limit,
-        }
-        if state is not None:
-            asked["FilterExpression"] = "#st = :st"
-            asked["ExpressionAttributeNames"] = {"#st": "st"}
-            asked["ExpressionAttributeValues"][":st"] = encode_value(str(state))
-            asked["Limit"] = max(limit, 500)
-        if after:
-            asked["ExclusiveStartKey"] = row_key(campaign_id, after)
-        with translated("reading recipients"):
-            page = self._client.query(**asked)
-        rows = [row_from(decode(item)) for item in page["Items"]]
-        last = page.get("LastEvaluatedKey")
-        if len(rows) > limit:
-            return rows[:limit], rows[limit - 1].rid
-        return rows, text(decode(last), "sk")[2:] if last else ""
 
 
 def _put(row: Row, answer: Result) -> Put:
