@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status, with_status
+from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status
 from sendmill.contact import Contact, recipient_id
 from sendmill.contact_list import Accepted, ContactList, Rejected
 from sendmill.dispatch import Put
@@ -134,7 +134,7 @@ class MemoryCampaigns:
             found = self.campaigns.get(campaign_id)
             if found is None or found.status not in expected:
                 return False
-            self.campaigns[campaign_id] = with_status(found, status, reason)
+            self.campaigns[campaign_id] = replace(found, status=status, reason=reason)
             return True
 
     def resume(

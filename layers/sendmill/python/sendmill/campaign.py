@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any
@@ -249,11 +249,6 @@ def check_name(value: object, *, field: str = "name") -> str:
             f"{field} must be 1 to {MAX_NAME_CHARS} characters (got {_shown(value)})"
         )
     return text
-
-
-def with_status(campaign: Campaign, status: Status, reason: str = "") -> Campaign:
-    """Return the campaign in another status."""
-    return replace(campaign, status=status, reason=reason)
 
 
 def _check_sender(name: str, value: str) -> None:

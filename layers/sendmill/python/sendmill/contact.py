@@ -16,7 +16,6 @@ from typing import Any
 
 from sendmill.errors import InvalidContact
 
-MAX_FIELDS = 100
 MAX_FIELD_CHARS = 10_000
 # A contact is kept in one DynamoDB item (400 KB) and travels in one message (256 KB).
 MAX_CONTACT_BYTES = 100_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
@@ -298,17 +298,3 @@ def register_handler(
         return made
 
     return declare
-
-
-def with_policy(found: Task[P, R], **changes: Any) -> Task[P, R]:
-    """Return a task tried in another way, registered in place of the first."""
-    made = Task(
-        found.function,
-        name=found.name,
-        aliases=found.aliases,
-        policy=replace(found.policy, **changes),
-        schema=found.schema,
-        is_handler=found.is_handler,
-    )
-    registry.add(made)
-    return made

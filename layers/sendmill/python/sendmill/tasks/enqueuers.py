@@ -11,7 +11,6 @@ from sendmill.tasks.result import EnqueueResult
 
 NOTIFICATION_EMAIL = "send_notification_email"
 GUARD_REPORT = "guard_report"
-GENERATED_REPORT = "generate_report"
 
 
 def send_notification_email(

@@ -27,7 +27,6 @@ from sendmill.tasks.errors import TaskConfigError
 if TYPE_CHECKING:
     from sendmill.tasks.context import TaskContext
 
-BACKEND = "sendmill.contrib.django.backend.SqsLambdaBackend"
 DEFAULT_DATABASE = "default"
 # Options of a backend that are settings of the whole process, and their names there.
 SHARED_OPTIONS = {

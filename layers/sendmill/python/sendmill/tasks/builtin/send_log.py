@@ -37,18 +37,6 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class NoLog:
-    """Remember nothing: what runs in the process that sent it is never delivered again."""
-
-    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
-        """Say that the mail may be sent."""
-        return Standing.FREE
-
-    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendLog:
     """Keep the rows in DynamoDB; every method raises StoreUnavailable."""
