@@ -12,10 +12,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sendmill import aws
-from sendmill.campaign import Status
 from sendmill.errors import RetryableError
 from sendmill.observe import logger, metrics, tracer
-from sendmill.progress import progress
 from sendmill.provider.account import ask_account
 from sendmill.queue import QueueClient
 from sendmill.rate import SAFETY
@@ -23,7 +21,7 @@ from sendmill.settings import SweepSettings, load
 from sendmill.store import AccountStore, CampaignStore, RecipientStore, TimelineStore
 from sendmill.store.watermarks import WatermarkStore
 from sendmill.sweep import Reputation, Stream, Sweeper
-from sendmill.timeline import point_of
+from sendmill.timeline import Point
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,7 +34,6 @@ queues = QueueClient(
     email_url=settings.email_queue_url,
     fair=settings.fair_queue == "true",
 )
-campaigns = CampaignStore(dynamodb, settings.campaigns_table)
 timeline = TimelineStore(dynamodb, settings.campaigns_table)
 accounts = AccountStore(dynamodb, settings.campaigns_table)
 watermarks = WatermarkStore(dynamodb, settings.campaigns_table)
@@ -72,27 +69,23 @@ def refresh_account() -> None:
     metrics.add_metric(name="AccountStopped", unit="Count", value=int(fresh.in_trouble()))
 
 
-def note_progress() -> None:
-    """Note how far each campaign has come that is running, for those who look at it later."""
-    now = int(time.time())
+def note_progress(campaign_id: str, point: Point) -> None:
+    """Note how far a campaign has come; the sweep goes on where that cannot be."""
     try:
-        for campaign_id in list(campaigns.active()):
-            campaign = campaigns.get(campaign_id)
-            if campaign is not None and campaign.status is Status.RUNNING:
-                found = progress(campaign, campaigns.counters(campaign_id))
-                timeline.note(campaign_id, point_of(found.states, now))
+        timeline.note(campaign_id, point)
     except RetryableError as error:
         logger.warning("progress_not_noted", reason=str(error))  # the next minute notes it
 
 
 sweeper = Sweeper(
     ledger=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
-    book=campaigns,
+    book=CampaignStore(dynamodb, settings.campaigns_table),
     queues=queues,
     stream=stream,
     account=lambda: accounts.load(settings.aws_region),
     clock=lambda: int(time.time()),
     reputation=Reputation(**json.loads(settings.reputation or "{}")),
+    note=note_progress,
 )
 
 
@@ -103,7 +96,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep once; what was found stands in one log line and in metrics."""
     refresh_account()
     report = asdict(sweeper.sweep(owner=context.aws_request_id))
-    note_progress()
     logger.info("swept", **report)
     metrics.add_metric(name="SweepHeartbeat", unit="Count", value=1)
     for name, value in report.items():

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 from cloud import CAMPAIGNS, RECIPIENTS, Cloud, Context
 
@@ -18,7 +19,13 @@ from sendmill.campaign import Status
 from sendmill.errors import StoreUnavailable
 from sendmill.ledger import State, claim, record
 from sendmill.outcome import Fate, Outcome, accepted
-from sendmill.store import AccountStore, CampaignStore, RecipientStore, WatermarkStore
+from sendmill.store import (
+    AccountStore,
+    CampaignStore,
+    RecipientStore,
+    TimelineStore,
+    WatermarkStore,
+)
 from sendmill.sweep import Report
 
 Load = Callable[[str], ModuleType]
@@ -137,6 +144,43 @@ def test_a_campaign_is_completed_and_forgotten(
     assert found.status is Status.COMPLETE
     assert list(book.active()) == []
     assert not any(run(sweep).values())
+
+
+def test_how_far_a_running_campaign_has_come_is_noted_and_read_once(
+    sweep: ModuleType, ses_account: Stubber, rows: RecipientStore, cloud: Cloud
+) -> None:
+    ses_account.add_response("get_account", SES, {})
+    now = int(time.time())
+    row, waiting = make_row("ada@example.com"), make_row("bob@example.com", due=now + 900)
+    rows.adopt([row, waiting])
+    step = claim(row, owner="w1", lease=now + 900, now=now)
+    rows.apply([step], owner="w1")
+    rows.apply([record(step.after, accepted("id-1"), now=now, jitter=0.5)], owner="w1")
+    asked: list[bytes] = []
+    events = sweep.dynamodb.meta.events
+    events.register("before-call.dynamodb", lambda params, **_: asked.append(params["body"]))
+    run(sweep)
+    assert sum(b"C#spring" in body and b"META" in body for body in asked) == 1
+    assert sum(b"C#spring" in body and b"CNT#" in body for body in asked) == 1
+    (point,) = TimelineStore(cloud.dynamodb, CAMPAIGNS).points("spring")
+    assert (point.accepted, point.failed) == (1, 0)
+    assert point.at >= now
+
+
+def test_progress_that_cannot_be_noted_stops_no_sweep(
+    sweep: ModuleType, ses_account: Stubber, log: io.StringIO, book: CampaignStore
+) -> None:
+    ses_account.add_response("get_account", SES, {})
+
+    def refuse(params: Any, **_: Any) -> None:
+        if b"TL#" in params["body"]:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    sweep.dynamodb.meta.events.register("before-call.dynamodb.PutItem", refuse)
+    run(sweep)
+    (line,) = lines(log, "progress_not_noted")
+    assert line["level"] == "WARNING"
+    assert lines(log, "swept")
 
 
 @pytest.mark.parametrize("waiting", [0, 1])

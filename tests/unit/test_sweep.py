@@ -52,6 +52,7 @@ from sendmill.sweep.campaigns import (
 )
 from sendmill.sweep.ports import BUSY_QUEUE, STREAM_MARGIN_SECONDS
 from sendmill.sweep.rows import HELD_SECONDS, PAGE, PAUSED_SECONDS
+from sendmill.timeline import Point
 
 SMTP = replace(CONTENT, config=replace(CONFIG, email_service=Service.SMTP))
 PASSED = Stream(last_send=NOW + 10 * 3600)
@@ -870,6 +871,19 @@ def test_a_pause_by_the_brake_does_not_end_by_itself() -> None:
     world.clock.advance(86_400)
     report = world.sweeper().sweep(owner="s2")
     assert (report.resumed, world.status()) == (0, Status.PAUSED)
+
+
+# How far it has come
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_only_what_runs_is_noted(status: Status) -> None:
+    world = World(campaign=listed(status=status, start_at=NOW))
+    world.book.counts["spring"] = Counter({State.ACCEPTED: 3, State.FAILED: 1})
+    noted: list[tuple[str, Point]] = []
+    world.sweeper(note=lambda *found: noted.append(found)).sweep(owner="s1")
+    wanted = [("spring", Point(at=NOW, accepted=3, failed=1))] if status is Status.RUNNING else []
+    assert noted == wanted
 
 
 # What would be looked after for ever

@@ -11,6 +11,7 @@ from sendmill.ledger import State
 from sendmill.outcome import QUOTA_REASON
 from sendmill.progress import OPEN, Progress, progress
 from sendmill.sweep.ports import Look
+from sendmill.timeline import point_of
 
 # A plan that has not come to its end by then is begun again, in seconds.
 STUCK_SECONDS = 600
@@ -89,6 +90,7 @@ class CampaignSweep:
         found = progress(campaign, counters)
         self._report.unknown = max(self._report.unknown, found.states.get(State.UNKNOWN, 0))
         if campaign.status is Status.RUNNING:
+            self._tools.note(campaign.id, point_of(found.states, self._tools.clock()))
             if self._brake(campaign, found.states, found.news) or self._goes_on(campaign, found):
                 return
         elif found.open() > 0:

@@ -9,6 +9,7 @@ from typing import Protocol
 from sendmill.campaign import Campaign, Status
 from sendmill.ledger import Row, Transition
 from sendmill.rate import Account
+from sendmill.timeline import Point
 
 # The stream of events has provably passed an attempt when it is this far beyond it, in seconds.
 STREAM_MARGIN_SECONDS = 60
@@ -118,7 +119,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Hold what a sweep works with."""
+    """Hold what a sweep works with.
+
+    ``note`` keeps how far a running campaign has come, for those who look at it later.
+    """
 
     ledger: Ledger
     book: Book
@@ -127,6 +131,7 @@ class Tools:
     account: Callable[[], Account]
     clock: Callable[[], int]
     reputation: Reputation = field(default_factory=Reputation)
+    note: Callable[[str, Point], None] = lambda campaign_id, point: None
 
 
 class Look:
