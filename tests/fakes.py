@@ -127,12 +127,20 @@ class MemoryCampaigns:
         self.contents[campaign_id, content.digest()] = content
 
     def set_status(
-        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+        self,
+        campaign_id: str,
+        status: Status,
+        *,
+        expected: set[Status],
+        reason: str = "",
+        paused_for: str = "",
     ) -> bool:
-        """Change the status if it is an expected one."""
+        """Change the status if it is an expected one, and no pause for another reason."""
         with self.lock:
             found = self.campaigns.get(campaign_id)
             if found is None or found.status not in expected:
+                return False
+            if paused_for and found.status is Status.PAUSED and found.reason != paused_for:
                 return False
             self.campaigns[campaign_id] = replace(found, status=status, reason=reason)
             return True
@@ -146,12 +154,14 @@ class MemoryCampaigns:
     ) -> bool:
         """Let a paused campaign run, if it was paused for this reason."""
         with self.lock:
-            found = self.campaigns[campaign_id]
-            if paused_for and found.reason != paused_for:
-                return False
-            if forgiven is not None:
-                self.campaigns[campaign_id] = replace(found, forgiven=dict(forgiven))
-            return self.set_status(campaign_id, Status.RUNNING, expected={Status.PAUSED})
+            done = self.set_status(
+                campaign_id, Status.RUNNING, expected={Status.PAUSED}, paused_for=paused_for
+            )
+            if done and forgiven is not None:
+                self.campaigns[campaign_id] = replace(
+                    self.campaigns[campaign_id], forgiven=dict(forgiven)
+                )
+            return done
 
     def pause(self, campaign_id: str, reason: str) -> None:
         """Stop a campaign that is sending."""

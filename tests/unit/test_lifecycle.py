@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -265,6 +266,21 @@ def test_a_persons_pause_holds_where_the_daily_quota_had_paused_before() -> None
 
 def test_a_pause_for_another_reason_keeps_it() -> None:
     world = World(status=Status.PAUSED, reason="reputation: 5.00% of 1000 mails bounced")
+    assert world.office.pause("spring").reason.startswith("reputation")
+
+
+def test_a_pause_for_bounces_that_comes_meanwhile_keeps_its_reason() -> None:
+    """Else resume would not forgive those bounces, and the brake would stop it at once."""
+    world = World(status=Status.PAUSED, reason="daily_quota")
+    counters = world.campaigns.counters
+
+    def brake_meanwhile(campaign_id: str) -> Mapping[str, int]:
+        world.campaigns.campaigns["spring"] = make_campaign(
+            status=Status.PAUSED, reason="reputation: 5.00% of 1000 mails bounced"
+        )
+        return counters(campaign_id)
+
+    world.campaigns.counters = brake_meanwhile  # type: ignore[method-assign]
     assert world.office.pause("spring").reason.startswith("reputation")
 
 

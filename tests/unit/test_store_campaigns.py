@@ -285,6 +285,31 @@ def test_a_campaign_is_resumed_only_from_the_pause_that_was_meant(store: Campaig
     assert (found.status, found.reason, found.forgiven) == (Status.RUNNING, "", {})
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "done"),
+    [
+        (Status.RUNNING, "", True),
+        (Status.PAUSED, "the daily quota", True),
+        (Status.PAUSED, "bounces", False),
+        (Status.COMPLETE, "the daily quota", False),
+    ],
+)
+def test_a_pause_for_another_reason_is_left_alone(
+    store: CampaignStore, status: Status, reason: str, done: bool
+) -> None:
+    store.add(make_campaign(status=status, reason=reason))
+    changed = store.set_status(
+        "spring",
+        Status.PAUSED,
+        expected={Status.RUNNING, Status.PAUSED},
+        reason="by hand",
+        paused_for="the daily quota",
+    )
+    found = store.get("spring")
+    assert found is not None
+    assert (changed, found.reason) == (done, "by hand" if done else reason)
+
+
 def test_what_a_resume_forgives_is_kept(store: CampaignStore) -> None:
     store.add(make_campaign(status=Status.PAUSED))
     assert store.resume("spring", forgiven={"accepted": 500, "bounced": 20})

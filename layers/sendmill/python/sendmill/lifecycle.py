@@ -59,7 +59,13 @@ class CampaignShelf(Protocol):
     def add(self, campaign: Campaign) -> None: ...
     def get(self, campaign_id: str) -> Campaign | None: ...
     def set_status(
-        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+        self,
+        campaign_id: str,
+        status: Status,
+        *,
+        expected: set[Status],
+        reason: str = "",
+        paused_for: str = "",
     ) -> bool: ...
     def resume(self, campaign_id: str, *, forgiven: Mapping[str, int] | None = None) -> bool: ...
     def counters(self, campaign_id: str) -> Mapping[str, int]: ...
@@ -267,11 +273,15 @@ class Office:
         over = self.progress(found).status
         if over in OVER:
             raise StateConflict(f"campaign {campaign_id} is {over}, not running")
-        expected = {Status.RUNNING}
-        if found.reason == QUOTA_REASON:
-            # the sweep would go on with it by itself; after a person's word it must not
-            expected.add(Status.PAUSED)
-        self.campaigns.set_status(campaign_id, Status.PAUSED, expected=expected, reason=reason)
+        # the sweep goes on by itself with one that is paused for the quota; after a person's
+        # word it must not
+        self.campaigns.set_status(
+            campaign_id,
+            Status.PAUSED,
+            expected={Status.RUNNING, Status.PAUSED},
+            reason=reason,
+            paused_for=QUOTA_REASON,
+        )
         campaign = self.campaign(campaign_id)
         if campaign.status is not Status.PAUSED:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not running")

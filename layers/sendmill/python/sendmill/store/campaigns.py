@@ -220,10 +220,25 @@ class CampaignStore:
         return True
 
     def set_status(
-        self, campaign_id: str, status: Status, *, expected: set[Status], reason: str = ""
+        self,
+        campaign_id: str,
+        status: Status,
+        *,
+        expected: set[Status],
+        reason: str = "",
+        paused_for: str = "",
     ) -> bool:
-        """Change the status if it is one of the expected ones; tell whether it was."""
-        return self._set_status(campaign_id, status, expected=expected, changes={"reason": reason})
+        """Change the status if it is one of the expected ones; tell whether it was.
+
+        With ``paused_for`` a campaign that is paused must be so for this reason.
+        """
+        return self._set_status(
+            campaign_id,
+            status,
+            expected=expected,
+            changes={"reason": reason},
+            paused_for=paused_for,
+        )
 
     def resume(
         self,
@@ -261,8 +276,8 @@ class CampaignStore:
         values: Item = {":one": 1, **{f":{name}": value for name, value in sets.items()}, **wanted}
         condition = f"#st IN ({', '.join(wanted)})"
         if paused_for:
-            condition += " AND #reason = :paused_for"
-            values[":paused_for"] = paused_for
+            condition = f"{condition} AND #st <> :paused OR {condition} AND #reason = :paused_for"
+            values |= {":paused": str(Status.PAUSED), ":paused_for": paused_for}
         update: dict[str, Any] = {
             "TableName": self._table,
             "Key": _key(campaign_id, "META"),
