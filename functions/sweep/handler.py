@@ -53,10 +53,12 @@ def stream() -> Stream:
 
 def refresh_account() -> None:
     """Ask SES for the account, and keep the answer for every worker; the ledger cannot wait."""
+    # the time of the question: what SES says is as old as that
+    asked_at = int(time.time())
     try:
         fresh = replace(
             ask_account(ses),
-            asked_at=int(time.time()),
+            asked_at=asked_at,
             safety=float(settings.rate_safety_factor or SAFETY),
         )
     except RetryableError as error:

@@ -166,7 +166,7 @@ def test_the_account_is_shown_with_the_rate_that_all_share(ask: Ask, cloud: Clou
     kept = Account(max_rate=100.0, daily_quota=50_000.0, sent_today=7.0, asked_at=NOW)
     store = AccountStore(cloud.dynamodb, CAMPAIGNS)
     store.save_quota("us-east-1", kept)
-    store.save_factor("us-east-1", Account(factor=0.5, factor_at=NOW))
+    store.save_factor("us-east-1", Account(factor=0.5, factor_at=NOW), was=Account())
     status, said = ask("GET", "/v1/account")
     assert status == 200
     assert said | {"rate": 0} == {

@@ -221,12 +221,39 @@ def test_an_account_reads_back_as_it_was_kept(make: Callable[[], AccountStore]) 
 
 
 def test_a_quota_that_is_refreshed_leaves_the_factor(make: Callable[[], AccountStore]) -> None:
-    make().save_factor(HOME, Account(factor=0.4, factor_at=NOW))
+    make().save_factor(HOME, Account(factor=0.4, factor_at=NOW), was=Account())
     make().save_quota(HOME, replace(ASKED, asked_at=NOW))
     found = make().load(HOME)
     assert (found.factor, found.factor_at, found.max_rate) == (0.4, NOW, ASKED.max_rate)
-    make().save_factor(HOME, replace(found, factor=0.5, factor_at=NOW + 5, max_rate=1.0))
-    assert make().load(HOME).max_rate == ASKED.max_rate
+    later = replace(found, factor=0.5, factor_at=NOW + 5, max_rate=1.0)
+    make().save_factor(HOME, later, was=found)
+    found = make().load(HOME)
+    assert (found.factor, found.max_rate) == (0.5, ASKED.max_rate)
+
+
+def test_an_answer_that_comes_late_does_not_undo_a_newer_one(
+    make: Callable[[], AccountStore],
+) -> None:
+    store = make()
+    store.save_quota(HOME, replace(ASKED, asked_at=NOW))
+    store.save_quota(HOME, replace(ASKED, asked_at=NOW - 1, stopped="sending_paused"))
+    assert store.load(HOME) == replace(ASKED, asked_at=NOW)
+    store.save_quota(HOME, replace(ASKED, asked_at=NOW, sent_today=6.0))
+    assert make().load(HOME).sent_today == 6.0
+
+
+def test_a_recovery_does_not_undo_a_cut_that_came_meanwhile(
+    make: Callable[[], AccountStore],
+) -> None:
+    first = Account(factor=0.5, factor_at=NOW)
+    slow, quick = make(), make()
+    slow.save_factor(HOME, first, was=Account())
+    assert slow.load(HOME) == quick.load(HOME) == first
+    cut = replace(first, factor=0.4, factor_at=NOW + 6)
+    quick.save_factor(HOME, cut, was=first)
+    slow.save_factor(HOME, replace(first, factor=0.52, factor_at=NOW + 6), was=first)
+    assert make().load(HOME) == cut
+    assert slow.load(HOME) == cut
 
 
 def test_a_change_is_seen_within_seconds(

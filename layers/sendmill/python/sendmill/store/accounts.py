@@ -71,12 +71,15 @@ class AccountStore:
         return account
 
     def save_quota(self, region: str, account: Account) -> None:
-        """Keep what SES said; the factor, which is ours, stays."""
-        self._update(region, _quota_item(account))
+        """Keep what SES said, unless it has been asked since; the factor, which is ours, stays."""
+        newer = "attribute_not_exists(asked_at) OR asked_at <= :asked_at"
+        self._update(region, _quota_item(account), condition=newer)
 
-    def save_factor(self, region: str, account: Account) -> None:
-        """Keep what refusals have left of the rate."""
-        self._update(region, {"factor": str(account.factor), "factor_at": account.factor_at})
+    def save_factor(self, region: str, account: Account, *, was: Account) -> None:
+        """Keep what refusals have left of the rate, unless another worker has changed that."""
+        changes: Item = {"factor": str(account.factor), "factor_at": account.factor_at}
+        unchanged = "attribute_not_exists(factor_at) OR factor_at = :was_at"
+        self._update(region, changes, condition=unchanged, values={":was_at": was.factor_at})
 
     def reserve(self, region: str, count: int, rate: float, now_us: int) -> float:
         """Take ``count`` slots of the rate in one write; return in how many seconds they start.
@@ -115,16 +118,25 @@ class AccountStore:
                 self._has_passed = not self._has_passed
         raise StoreUnavailable("reserving the rate: other workers kept coming first")
 
-    def _update(self, region: str, changes: Item) -> None:
-        with translated("writing the account"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=_account_key(region),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                ExpressionAttributeNames={f"#{name}": name for name in changes},
-                ExpressionAttributeValues=encode({f":{n}": value for n, value in changes.items()}),
-            )
+    def _update(
+        self, region: str, changes: Item, *, condition: str, values: Item | None = None
+    ) -> None:
+        """Change the account if the condition holds; what stands is read anew either way."""
         self._cache.pop(region, None)
+        said: Item = {**{f":{name}": value for name, value in changes.items()}, **(values or {})}
+        try:
+            with translated("writing the account"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_account_key(region),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in changes},
+                    ExpressionAttributeValues=encode(said),
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
 
 
 class SharedLimiter:
@@ -167,7 +179,7 @@ class SharedLimiter:
         account = self._accounts.load(region)
         after = after_batch(account, sent=sent, throttled=throttled, now=int(self._clock()))
         if after != account:
-            self._accounts.save_factor(region, after)
+            self._accounts.save_factor(region, after, was=account)
 
     def _account(self, region: str) -> Account:
         account = self._accounts.load(region)
