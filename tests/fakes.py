@@ -173,10 +173,10 @@ class MemoryCampaigns:
         found = self.counts.get(campaign_id, Counter())
         return {name: count for name, count in found.items() if count}
 
-    def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
-        """Create chunks that do not stand."""
-        for chunk in range(first, last):
-            self.chunks.setdefault(campaign_id, {}).setdefault(chunk, "todo")
+    def add_chunks(self, campaign_id: str, first: int, last: int) -> Sequence[int]:
+        """Create chunks that do not stand; return those that are not done."""
+        chunks = self.chunks.setdefault(campaign_id, {})
+        return [one for one in range(first, last) if chunks.setdefault(one, "todo") != "done"]
 
     def finish_chunk(self, campaign_id: str, chunk: int, *, rows: int, duplicates: int) -> None:
         """Count a chunk in, once."""

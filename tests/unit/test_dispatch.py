@@ -158,6 +158,17 @@ def test_a_plan_of_any_width_reaches_every_chunk_once_in_three_steps(chunks: int
     assert depth <= 2
 
 
+def test_a_plan_that_comes_again_leaves_chunks_that_are_done_alone() -> None:
+    world = World(2, 2, status=Status.RUNNING)
+    world.ready(0, 1)
+    world.do(CHUNK)
+    assert world.campaign().chunks_done == 1
+    world.do(plan_of(world.campaign()))
+    assert [parse_job(body) for body in world.queue.jobs] == [
+        Job(op=Op.CHUNK, campaign_id="spring", first=1, last=2)
+    ]
+
+
 CHECK = Job(op=Op.CHECK, campaign_id="spring", first=0, last=1)
 
 

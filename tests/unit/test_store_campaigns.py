@@ -126,13 +126,13 @@ def test_another_content_is_kept_by_its_digest(store: CampaignStore) -> None:
 def test_chunks_are_created_and_counted_in_once(store: CampaignStore) -> None:
     store.add(make_campaign(chunks=3))
     for _ in range(2):
-        store.add_chunks("spring", 0, 3)
+        assert store.add_chunks("spring", 0, 3) == [0, 1, 2]
     store.finish_chunk("spring", 1, rows=5, duplicates=2)
     for _ in range(3):
         store.check_chunk("spring", 1)
     for _ in range(3):
         store.finish_chunk("spring", 1, rows=5, duplicates=2)
-    store.add_chunks("spring", 0, 3)
+    assert store.add_chunks("spring", 0, 3) == [0, 2]
     store.check_chunk("spring", 1)
     store.finish_chunk("spring", 1, rows=5, duplicates=2)
     found = store.get("spring")

@@ -102,8 +102,8 @@ class CampaignBook(Protocol):
     def get(self, campaign_id: str) -> Campaign | None:
         """Return the campaign as it stands now."""
 
-    def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
-        """Create the chunks that do not stand yet."""
+    def add_chunks(self, campaign_id: str, first: int, last: int) -> Sequence[int]:
+        """Create the chunks that do not stand yet; return those that are not done."""
 
     def check_chunk(self, campaign_id: str, chunk: int) -> None:
         """Mark a chunk as checked and count it, once."""
@@ -201,8 +201,8 @@ class Dispatcher:
             starts = range(job.first, job.last, step)
             jobs = [replace(job, first=at, last=min(at + step, job.last)) for at in starts]
         else:
-            self.book.add_chunks(campaign.id, job.first, job.last)
-            chunks = range(job.first, job.last)
+            # a plan that comes again would put and queue whoever waits in a chunk once more
+            chunks = self.book.add_chunks(campaign.id, job.first, job.last)
             jobs = [replace(job, op=each, first=chunk, last=chunk + 1) for chunk in chunks]
         self.queues.send_jobs([job_body(child) for child in jobs])
         return {"jobs": len(jobs)}

@@ -314,12 +314,16 @@ class CampaignStore:
                 sums[name] += number(item, name)
         return {name: count for name, count in sums.items() if count}
 
-    def add_chunks(self, campaign_id: str, first: int, last: int) -> None:
-        """Create the chunks ``first`` to ``last`` (exclusive) that do not stand yet."""
-        standing = {text(item, "sk") for item in self._under(campaign_id, "CH#")}
+    def add_chunks(self, campaign_id: str, first: int, last: int) -> Sequence[int]:
+        """Create those of the chunks ``first`` to ``last`` (exclusive) that do not stand yet.
+
+        Returns those that are not done.
+        """
+        standing = {text(item, "sk"): text(item, "st") for item in self._under(campaign_id, "CH#")}
         for chunk in range(first, last):
             if _chunk_key(chunk) not in standing:
                 self._put_new({**_plain_key(campaign_id, _chunk_key(chunk)), "st": "todo"})
+        return [one for one in range(first, last) if standing.get(_chunk_key(one)) != "done"]
 
     def check_chunk(self, campaign_id: str, chunk: int) -> None:
         """Mark a chunk as checked and count it; one that is checked already is left alone."""
