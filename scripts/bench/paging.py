@@ -24,7 +24,7 @@ from sendmill.contact import Contact, recipient_id
 from sendmill.ledger import SHARDS, Row, shard_of
 from sendmill.store.item import encode
 from sendmill.store.look import RecipientSearch, Wanted
-from sendmill.store.recipients import item_of
+from sendmill.store.recipient_item import item_of
 from stack import Stack
 
 CAMPAIGN = "campaign_1"

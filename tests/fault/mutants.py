@@ -19,9 +19,9 @@ from sendmill.feedback import Event, Listener
 from sendmill.ledger import COUNTED_NEWS, Row, State, Transition, transition
 from sendmill.outcome import Fate, Outcome
 from sendmill.store import RecipientStore
-from sendmill.store.campaigns import counter_key
+from sendmill.store.campaign_item import counter_key
 from sendmill.store.item import encode, encode_value, translated
-from sendmill.store.recipients import item_of
+from sendmill.store.recipient_item import item_of
 from sendmill.sweep import Stream
 
 

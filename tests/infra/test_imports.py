@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 
 import sendmill
+import sendmill.store
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers/sendmill/python/sendmill"
@@ -33,8 +33,13 @@ CLOCKS = {
 
 def layers() -> list[set[str]]:
     """Return the layers that the package's docstring names, lowest first."""
-    _, _, order = (sendmill.__doc__ or "").partition("errors <")
-    return [set(part.split()) for part in re.split(r"<", "errors <" + order.rstrip(". \n"))]
+    return layers_of(sendmill.__doc__, "errors <")
+
+
+def layers_of(doc: str | None, first: str) -> list[set[str]]:
+    """Return the layers that a docstring names from its first one on, lowest first."""
+    _, _, order = (doc or "").partition(first)
+    return [set(part.split()) for part in (first + order.rstrip(". \n")).split("<")]
 
 
 def level(module: str) -> int:
@@ -95,6 +100,19 @@ def test_no_two_modules_import_each_other() -> None:
         for name in free:
             del edges[name]
         done += free
+
+
+STORE = sorted(path for path in (PACKAGE / "store").glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("path", STORE, ids=lambda path: path.stem)
+def test_a_module_of_the_store_imports_only_from_those_below_it(path: Path) -> None:
+    order = layers_of(sendmill.store.__doc__, "item <")
+    levels = {name: number for number, names in enumerate(order) for name in names}
+    assert [path.stem in names for names in order].count(True) == 1
+    for other in (name.split(".") for name in imported(path)):
+        if other[:2] == ["sendmill", "store"]:
+            assert levels[other[2]] < levels[path.stem], f"{path.stem} imports {other[2]}"
 
 
 @pytest.mark.parametrize("module", sorted({name_of(path) for path in modules()}))

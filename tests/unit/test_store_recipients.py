@@ -31,7 +31,7 @@ from sendmill.outcome import Fate, Outcome, accepted
 from sendmill.store import CampaignStore, RecipientSearch, RecipientStore
 from sendmill.store.item import encode
 from sendmill.store.look import Wanted
-from sendmill.store.recipients import item_of
+from sendmill.store.recipient_item import item_of
 
 OWNER = "request-1"
 

@@ -1,6 +1,10 @@
 """Keep campaigns, recipients and contact lists in DynamoDB and S3; nothing else calls them.
 
-No boto3 response leaves this package: it takes and returns value objects.
+No boto3 response leaves this package: it takes and returns value objects. Its modules are layers
+of their own (tests/infra/test_imports.py):
+item < campaign_item recipient_item kinds hot_calls < campaign_table < chunks counters watch_list <
+campaigns recipients look lists templates timeline accounts answers suppressions watermarks <
+archive uploads imports.
 """
 
 from sendmill.store.accounts import AccountStore, SharedLimiter

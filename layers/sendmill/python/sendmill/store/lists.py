@@ -33,7 +33,6 @@ from sendmill.contact_list import (
 )
 from sendmill.errors import NotFound, StoreUnavailable
 from sendmill.ledger import contact_from_fields, contact_text
-from sendmill.store.campaigns import items_of_kind
 from sendmill.store.item import (
     Item,
     decode,
@@ -44,6 +43,7 @@ from sendmill.store.item import (
     transact,
     translated,
 )
+from sendmill.store.kinds import items_of_kind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

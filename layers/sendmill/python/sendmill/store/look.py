@@ -17,7 +17,7 @@ from sendmill.advice import group_of
 from sendmill.errors import InvalidCampaign
 from sendmill.ledger import SHARDS, News, Row, State
 from sendmill.store.item import decode, encode, text, translated
-from sendmill.store.recipients import partition, row_from, row_key
+from sendmill.store.recipient_item import partition, row_from, row_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -31,15 +31,12 @@ from sendmill.ledger import (
     FINAL,
     NEWS_ORDER,
     SHARDS,
-    News,
     Row,
     State,
     Transition,
-    contact_from_text,
     contact_text,
-    shard_of,
 )
-from sendmill.store.campaigns import counter_key, meta_key
+from sendmill.store.campaign_item import counter_key, meta_key
 from sendmill.store.hot_calls import Result, side_by_side
 from sendmill.store.item import (
     CONDITION_FAILED,
@@ -50,11 +47,18 @@ from sendmill.store.item import (
     encode,
     encode_value,
     error_code,
-    number,
     text,
     transact,
     translated,
     wait,
+)
+from sendmill.store.recipient_item import (
+    attributes,
+    due_partition,
+    item_of,
+    partition,
+    row_from,
+    row_key,
 )
 
 if TYPE_CHECKING:
@@ -298,7 +302,7 @@ class RecipientStore:
 
     def _update(self, step: Transition) -> dict[str, Any]:
         before, after = step.before, step.after
-        old = _attributes(before)
+        old = attributes(before)
         sets, removes = _changes(before, after, old)
         expression, names = _expression(tuple(sets), removes)
         values = {f":{name}": encode_value(value) for name, value in sets.items()}
@@ -339,77 +343,6 @@ def _put(row: Row, answer: Result) -> Put:
     return Put(row=row, ours=True)
 
 
-def row_key(campaign_id: str, rid: str) -> dict[str, Any]:
-    """Return the key of a recipient's row."""
-    return encode({"pk": partition(campaign_id, shard_of(rid)), "sk": f"R#{rid}"})
-
-
-def item_of(row: Row) -> Item:
-    """Return the item that keeps a row."""
-    item: Item = {
-        "pk": partition(row.campaign_id, row.shard),
-        "sk": f"R#{row.rid}",
-        "cid": row.campaign_id,
-        "contact": contact_text(row.contact),
-        **_attributes(row),
-    }
-    if row.state not in FINAL:
-        item |= {"g1pk": due_partition(row.shard), "g1sk": row.due}
-    return item
-
-
-def due_partition(shard: int) -> str:
-    """Return the index partition of the rows of a shard that are not final."""
-    return f"DUE#{shard:02}"
-
-
-def row_from(item: Item) -> Row:
-    """Return the row that an item keeps."""
-    return Row(
-        campaign_id=text(item, "cid"),
-        rid=text(item, "sk")[2:],
-        contact=contact_from_text(text(item, "contact")),
-        state=State(text(item, "st")),
-        attempt=number(item, "att"),
-        tries=number(item, "tries"),
-        owner=text(item, "owner"),
-        lease=number(item, "lease"),
-        due=number(item, "due"),
-        content=text(item, "content"),
-        chunk=int(item.get("chunk", -1)),
-        line=number(item, "line"),
-        reason=text(item, "reason"),
-        message_id=text(item, "mid"),
-        news=News(text(item, "news")),
-        attempted_at=number(item, "attempted_at"),
-        late_since=number(item, "late_since"),
-        created_at=number(item, "created_at"),
-        updated_at=number(item, "updated_at"),
-    )
-
-
-def _attributes(row: Row) -> Item:
-    """Return what may change of a row, under the short names that keep it below 1 KB."""
-    return {
-        "st": str(row.state),
-        "att": row.attempt,
-        "tries": row.tries,
-        "owner": row.owner,
-        "lease": row.lease,
-        "due": row.due,
-        "content": row.content,
-        "chunk": row.chunk,
-        "line": row.line,
-        "reason": row.reason,
-        "mid": row.message_id,
-        "news": str(row.news),
-        "attempted_at": row.attempted_at,
-        "late_since": row.late_since,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
-
-
 @lru_cache(maxsize=64)
 def _expression(sets: tuple[str, ...], removes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """Return what sets and removes these attributes, and the names that it and the fence use."""
@@ -424,7 +357,7 @@ def _changes(before: Row, after: Row, old: Item) -> tuple[Item, tuple[str, ...]]
 
     ``old`` are the attributes of ``before``.
     """
-    new = _attributes(after)
+    new = attributes(after)
     # something must be set, also when a row is put off twice within one second
     sets = {
         name: value for name, value in new.items() if old[name] != value or name == "updated_at"
@@ -459,8 +392,3 @@ def _shows(item: Mapping[str, Any] | None, wanted: Row) -> bool:
     row = row_from(decode(item))
     ours = (row.state, row.attempt, row.owner) == (wanted.state, wanted.attempt, wanted.owner)
     return ours and NEWS_ORDER.index(row.news) >= NEWS_ORDER.index(wanted.news)
-
-
-def partition(campaign_id: str, shard: int) -> str:
-    """Return the partition of a shard of a campaign's rows."""
-    return f"C#{campaign_id}#{shard:02}"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sendmill.store.campaigns import items_of_kind
 from sendmill.store.item import Item, decode, encode, number, text, transact, translated
+from sendmill.store.kinds import items_of_kind
 from sendmill.stored_template import StoredTemplate
 
 if TYPE_CHECKING:
