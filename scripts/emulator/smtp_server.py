@@ -96,6 +96,10 @@ class SmtpServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
 
+    def set_password(self, password: str) -> None:
+        """Take another password from now on, and the old one no longer."""
+        self._credentials = (self._credentials[0], password.encode())
+
     def check_login(self, login: LoginPassword) -> bool:
         """Tell whether user and password are right."""
         user, password = self._credentials

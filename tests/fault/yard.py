@@ -144,9 +144,13 @@ class Yard:
 
     def send(self) -> None:
         """Let the worker take what is on the e-mail queue now, ten at a time."""
-        bodies, self.queue.mails = self.queue.mails, []
-        for start in range(0, len(bodies), BATCH):
-            self._send_batch(bodies[start : start + BATCH])
+        self.send_batches(-(-len(self.queue.mails) // BATCH))
+
+    def send_batches(self, count: int) -> None:
+        """Let the worker take so many batches."""
+        for _ in range(count):
+            bodies, self.queue.mails = self.queue.mails[:BATCH], self.queue.mails[BATCH:]
+            self._send_batch(bodies)
 
     def work(self) -> None:
         """Dispatch, and send."""

@@ -124,6 +124,7 @@ def test_an_accepted_mail_keeps_the_providers_id_and_burns_no_try() -> None:
         (Outcome(fate=Fate.UNKNOWN, reason="answer_lost"), State.UNKNOWN, 0, RECONCILE_SECONDS),
         (Outcome(fate=Fate.STOP, reason="daily_quota"), State.RETRY, 0, 0),
         (Outcome(fate=Fate.LATER, reason="throttled", throttled=True), State.RETRY, 0, 0),
+        (Outcome(fate=Fate.LATER, reason="away", unasked=True), State.RETRY, 0, 60),
         (Outcome(fate=Fate.LATER, reason="unreachable"), State.RETRY, 1, 10),
         (Outcome(fate=Fate.LATER, reason="smtp_450"), State.RETRY, 1, GREYLIST_SECONDS),
         (Outcome(fate=Fate.LATER, reason="smtp_451"), State.RETRY, 1, GREYLIST_SECONDS),

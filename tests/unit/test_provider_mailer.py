@@ -27,13 +27,15 @@ class FakeSes:
 class FakeSecrets:
     def __init__(self, value: object) -> None:
         self.value = value
+        self.after: object = None
         self.asked: list[str] = []
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803
         self.asked.append(SecretId)
         if isinstance(self.value, Exception):
             raise self.value
-        return {"SecretString": json.dumps(self.value)}
+        value, self.value = self.value, self.after or self.value
+        return {"SecretString": json.dumps(value)}
 
 
 def mailer(value: object = None) -> tuple[ProviderMailer, list[str], FakeSecrets]:
@@ -100,4 +102,22 @@ def test_a_refused_password_is_read_anew_for_the_next_batch() -> None:
         client.value = {**secret, "tls": "none", "password": "new"}
         (second,) = found.send(SMTP, [make_mail()])
     assert (first.fate, second.fate) == (Fate.STOP, Fate.ACCEPTED)
-    assert len(client.asked) == 2
+    # for the first batch, when that was refused, and for the next
+    assert len(client.asked) == 3
+
+
+def test_a_rotated_password_is_read_and_used_within_the_batch() -> None:
+    with ScriptedServer(AUTH=["535 no"]) as scripted:
+        server = scripted.address
+        secret = {"host": server.host, "port": server.port, "username": "u", "password": "old"}
+        found, _, client = mailer({**secret, "tls": "none"})
+        client.after = {**secret, "tls": "none", "password": "new"}
+        outcomes = found.send(SMTP, [make_mail()])
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED]
+    assert len(scripted.bodies) == 1
+
+
+def test_a_secret_that_is_away_burns_no_try() -> None:
+    found, _, _ = mailer(EndpointConnectionError(endpoint_url="x"))
+    (outcome,) = found.send(SMTP, [make_mail()])
+    assert outcome.unasked

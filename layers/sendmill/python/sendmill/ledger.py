@@ -41,6 +41,8 @@ MAX_TRIES = 5
 MAX_RETRY_SECONDS = 3600
 # Greylisting servers want this long before the second try (RFC 6647 section 2.2).
 GREYLIST_SECONDS = 900
+# What is away on our side is asked for again after this long, in seconds.
+UNASKED_SECONDS = 60
 MAX_REASON_CHARS = 300
 
 
@@ -101,8 +103,9 @@ class Row:
     """Hold one recipient as the ledger has it.
 
     Times are seconds since 1970. ``attempt`` counts claims and fences writes; ``tries`` counts
-    definite refusals, which throttling does not add to. ``content`` names another content than
-    the campaign's, ``chunk`` the part of the list the row came from (-1: from a message).
+    definite refusals, which throttling and what is away on our side do not add to. ``content``
+    names another content than the campaign's, ``chunk`` the part of the list the row came from
+    (-1: from a message).
     ``attempted_at`` is when the last claim was made; ``late_since`` when the row's turn first came
     before it was put off; ``news`` what events said of the mail.
     """
@@ -211,6 +214,8 @@ def record(row: Row, outcome: Outcome, *, now: int, jitter: float) -> Transition
         return transition(row, State.UNKNOWN, now=now, reason=reason, due=now + RECONCILE_SECONDS)
     if outcome.fate is Fate.STOP or outcome.throttled:
         return transition(row, State.RETRY, now=now, reason=reason, due=now)
+    if outcome.unasked:
+        return transition(row, State.RETRY, now=now, reason=reason, due=now + UNASKED_SECONDS)
     tries = row.tries + 1
     if tries >= MAX_TRIES:
         return transition(row, State.FAILED, now=now, reason=reason, tries=tries, due=0)

@@ -48,7 +48,8 @@ class Outcome:
 
     ``reason`` is a stable snake_case word that may be logged and grouped by; ``detail`` is what
     the provider said (it may hold an address: never log it). ``throttled`` is true when the
-    provider only asked for a lower rate, which burns no try.
+    provider only asked for a lower rate, ``unasked`` when nobody was asked at all, since what is
+    needed for it is away on our side; neither burns a try.
     """
 
     fate: Fate
@@ -56,6 +57,7 @@ class Outcome:
     detail: str = ""
     message_id: str = ""
     throttled: bool = False
+    unasked: bool = False
 
 
 def accepted(message_id: str) -> Outcome:

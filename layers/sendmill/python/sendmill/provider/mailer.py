@@ -11,7 +11,7 @@ from sendmill.mail import Mail
 from sendmill.outcome import Fate, Outcome
 from sendmill.provider.ses import SesProvider
 from sendmill.provider.smtp import SmtpProvider
-from sendmill.secret import SecretStore
+from sendmill.secret import SecretStore, SmtpServer
 
 
 class Provider(Protocol):
@@ -57,17 +57,42 @@ class ProviderMailer:
     def _send_smtp(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
         name = config.aws_secret_name or self._default_secret_name
         try:
-            provider = SmtpProvider(self._secrets.smtp_server(name))
+            server = self._secrets.smtp_server(name)
         except SecretUnavailable as error:
-            return [Outcome(fate=Fate.LATER, reason="secret_unavailable", detail=str(error))] * len(
-                mails
-            )
+            return [
+                Outcome(
+                    fate=Fate.LATER, reason="secret_unavailable", detail=str(error), unasked=True
+                )
+            ] * len(mails)
         except InvalidSettings as error:
             return [Outcome(fate=Fate.STOP, reason="secret_invalid", detail=str(error))] * len(
                 mails
             )
-        outcomes = provider.send_all(mails)
-        if any(outcome.reason == "credentials_rejected" for outcome in outcomes):
-            # the password may have been rotated since it was read
-            self._secrets.forget(name)
+        outcomes = SmtpProvider(server).send_all(mails)
+        if any(_refused(outcome) for outcome in outcomes):
+            return self._send_anew(name, server, mails, outcomes)
         return outcomes
+
+    def _send_anew(
+        self, name: str, server: SmtpServer, mails: Sequence[Mail], outcomes: Sequence[Outcome]
+    ) -> Sequence[Outcome]:
+        """Sign in with what the secret holds now, if its password was rotated since it was read.
+
+        Only mails of which the server has not heard are sent again: nobody signed in for them.
+        """
+        self._secrets.forget(name)
+        try:
+            fresh = self._secrets.smtp_server(name)
+        except (SecretUnavailable, InvalidSettings):
+            return outcomes
+        if fresh == server:
+            # the next batch asks again
+            self._secrets.forget(name)
+            return outcomes
+        left = [mail for mail, outcome in zip(mails, outcomes, strict=True) if _refused(outcome)]
+        again = iter(SmtpProvider(fresh).send_all(left))
+        return [next(again) if _refused(outcome) else outcome for outcome in outcomes]
+
+
+def _refused(outcome: Outcome) -> bool:
+    return outcome.reason == "credentials_rejected"
