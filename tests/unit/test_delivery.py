@@ -271,6 +271,27 @@ def test_a_header_injection_fails_its_row_alone(world: World, name: str) -> None
     assert receipts[0].reason.startswith("cannot be rendered")
 
 
+def test_mails_that_would_fill_the_memory_wait_for_the_next_batch(world: World) -> None:
+    fat = {"a": "\N{GRINNING FACE}" * 10_000}
+    content = replace(CONTENT, subject="Hello", body="<p>" + "{{a or ''}}" * 198)
+    world.campaigns.campaigns["spring"] = make_campaign(content=content)
+    people = [f"p{n}@example.com" for n in range(5)]
+    fields = [fat, fat, fat, fat, {"a": ""}]
+    world.put(
+        *(
+            make_row(to, contact=Contact(email=to, fields=found))
+            for to, found in zip(people, fields, strict=True)
+        )
+    )
+    receipts = world.deliver(*(message(to) for to in people))
+    assert [one.event for one in receipts] == [
+        *("accepted", "accepted", "pending", "pending", "accepted")
+    ]
+    assert {one.handling for one in receipts} == {Handling.ACKNOWLEDGE}
+    waiting = [row for row in world.ledger.rows.values() if row.state is State.PENDING]
+    assert [(row.attempt, row.due) for row in waiting] == [(0, NOW)] * 2
+
+
 def test_a_template_that_does_not_compile_fails_the_row(world: World) -> None:
     content = replace(CONTENT, body="{% for a in b %}{% endfor %}")
     (receipt,) = world.deliver(message(campaign_id="new", content=content))

@@ -12,6 +12,7 @@ to the ledger with a due time, and the sweep queues it again.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,9 @@ PAUSE_SECONDS = 1.0
 POSTPONE_SECONDS = 300
 # A campaign is looked at again after a wait longer than this, in seconds: pauses act within five.
 STALE_SECONDS = 2
+# What the rendered mails of a batch may hold at most, in bytes as Python keeps them; on the way to
+# the provider it becomes seven times as much at worst (tests/fault/test_memory.py).
+MAX_BATCH_BYTES = 40_000_000
 
 
 class Ledger(Protocol):
@@ -193,6 +197,7 @@ class _Batch:
         self._slots: dict[Config, Slot] = {}
         self._too_late: dict[Config, int] = {}
         self._mails: dict[Key, Mail] = {}
+        self._bytes = 0
         self._outcomes: dict[Key, Outcome] = {}
         self._done: dict[Key, Receipt] = {}
 
@@ -415,10 +420,22 @@ class _Batch:
         if content.config in self._too_late:
             return postpone(row, until=now + self._too_late[content.config], now=now)
         try:
-            self._mails[key] = self._mail(key, row, content)
+            mail = self._mail(key, row, content)
         except (InvalidTemplate, UnsafeHeader) as error:
             return fail(row, reason=f"cannot be rendered: {error}", now=now)
+        if not self._has_room(mail):
+            return postpone(row, until=now, now=now)
+        self._mails[key] = mail
         return claim(row, owner=self._owner, lease=now + self._lease_seconds, now=now)
+
+    def _has_room(self, mail: Mail) -> bool:
+        """Tell whether a batch can hold one more mail, and count it; the first always fits."""
+        found = mail.rendered
+        size = sys.getsizeof(found.text) + sys.getsizeof(found.html)
+        if self._bytes and self._bytes + size > MAX_BATCH_BYTES:
+            return False
+        self._bytes += size
+        return True
 
     def _mail(self, key: Key, row: Row, content: Content) -> Mail:
         fields, links, link = row.contact.template_fields(), self._tools.links, ""
