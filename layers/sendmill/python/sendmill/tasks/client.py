@@ -6,20 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sendmill.tasks.declaration import SendOptions
 from sendmill.tasks.errors import EnqueueError, EnqueueRejected, InvalidTaskCall
+from sendmill.tasks.fallback import fall_back
 from sendmill.tasks.listening import tell
+from sendmill.tasks.plan import Plan, SendOptions
 from sendmill.tasks.result import EnqueueResult
 from sendmill.tasks.runtime import Runtime, runtime
 from sendmill.tasks.schedule import LONGEST_DELAY
-from sendmill.tasks.sending import (
-    Plan,
-    deferred,
-    outgoing,
-    plan_named,
-    send_named,
-    send_planned,
-)
+from sendmill.tasks.sending import deferred, outgoing, plan_named, send_named, send_planned
 
 _ITEM = {
     "task_name",
@@ -111,8 +105,6 @@ def _send_queue(here: Sequence[tuple[int, Plan]], found: Runtime) -> dict[int, E
 
 
 def _result(plan: Plan, answer: str | EnqueueError, found: Runtime) -> EnqueueResult:
-    from sendmill.tasks.fallback import fall_back
-
     breaker = found.breaker(plan.queue)
     if isinstance(answer, str):
         breaker.succeeded()

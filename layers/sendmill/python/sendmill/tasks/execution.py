@@ -7,12 +7,12 @@ from typing import Any
 
 from sendmill.tasks.config import Around
 from sendmill.tasks.context import TaskContext, running
-from sendmill.tasks.declaration import Task
 from sendmill.tasks.envelope import Envelope
+from sendmill.tasks.function import TaskFunction
 
 
 def run(
-    task: Task[..., Any],
+    task: TaskFunction[..., Any],
     envelope: Envelope,
     context: TaskContext,
     *,
@@ -30,7 +30,7 @@ def run(
         return task.call(list(envelope.args), kwargs, context)
 
 
-def receipt_key(task: Task[..., Any], envelope: Envelope) -> str:
+def receipt_key(task: TaskFunction[..., Any], envelope: Envelope) -> str:
     """Return what must run once: the dedup key, the task's own key, or its id; empty: nothing."""
     wanted = task.policy.idempotency
     if envelope.dedup:

@@ -8,15 +8,15 @@ from sendmill.errors import StoreUnavailable
 from sendmill.tasks.envelope import write
 from sendmill.tasks.errors import EnqueueError, EnqueueRejected, EnqueueUncertain, Skip
 from sendmill.tasks.execution import receipt_key, run
+from sendmill.tasks.function import TaskFunction
 from sendmill.tasks.listening import logger, tell
+from sendmill.tasks.plan import Plan
 from sendmill.tasks.result import EnqueueResult
 from sendmill.tasks.uuid7 import new_id
 
 if TYPE_CHECKING:
-    from sendmill.tasks.declaration import Task
     from sendmill.tasks.receipts import Receipts
     from sendmill.tasks.runtime import Runtime
-    from sendmill.tasks.sending import Plan
 
 # How long a sender may hold a task that says nothing about its time, in seconds.
 _LEASE_SECONDS = 60.0
@@ -61,7 +61,7 @@ def _keep(plan: Plan, error: EnqueueError, found: Runtime) -> EnqueueResult:
 
 def _claim_and_run(
     plan: Plan,
-    task: Task[..., Any],
+    task: TaskFunction[..., Any],
     error: EnqueueError,
     found: Runtime,
     receipts: Receipts,
@@ -88,12 +88,12 @@ def _claim_and_run(
     return result
 
 
-def _run(plan: Plan, task: Task[..., Any], error: EnqueueError, found: Runtime) -> EnqueueResult:
-    from sendmill.tasks.sending import here
-
+def _run(
+    plan: Plan, task: TaskFunction[..., Any], error: EnqueueError, found: Runtime
+) -> EnqueueResult:
     tell("fallback", **_about(plan), error=error, way="run")
     try:
-        value = run(task, plan.envelope, here(plan))
+        value = run(task, plan.envelope, plan.context)
     except Skip:
         value = None
     except Exception as failed:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sendmill.tasks.errors import TaskConfigError, UnknownTask
-
-if TYPE_CHECKING:
-    from sendmill.tasks.declaration import Task
+from sendmill.tasks.function import TaskFunction
 
 # Turns a name that nothing is registered under into a task, or into None.
-Resolver = Callable[[str], "Task[..., Any] | None"]
+Resolver = Callable[[str], TaskFunction[..., Any] | None]
 BUILTIN = "sendmill.tasks.builtin"
 
 
@@ -25,12 +23,12 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self._tasks: dict[str, Task[..., Any]] = {}
+        self._tasks: dict[str, TaskFunction[..., Any]] = {}
         self._resolvers: list[Resolver] = []
         self._imported: set[str] = set()
         self._lock = threading.RLock()
 
-    def add(self, task: Task[..., Any]) -> None:
+    def add(self, task: TaskFunction[..., Any]) -> None:
         """Register a task; raises TaskConfigError for a name that another function holds."""
         with self._lock:
             for name in (task.name, *task.aliases):
@@ -48,7 +46,7 @@ class Registry:
         if resolver not in self._resolvers:
             self._resolvers.append(resolver)
 
-    def find(self, name: str, modules: tuple[str, ...] = ()) -> Task[..., Any] | None:
+    def find(self, name: str, modules: tuple[str, ...] = ()) -> TaskFunction[..., Any] | None:
         """Return the task of a name or an alias, or None."""
         if name not in self._tasks:
             self._import((*modules, BUILTIN))
@@ -56,7 +54,7 @@ class Registry:
             return self._tasks[name]
         return next((task for ask in self._resolvers if (task := ask(name)) is not None), None)
 
-    def get(self, name: str, modules: tuple[str, ...] = ()) -> Task[..., Any]:
+    def get(self, name: str, modules: tuple[str, ...] = ()) -> TaskFunction[..., Any]:
         """Return the task of a name or an alias; raises UnknownTask."""
         found = self.find(name, modules)
         if found is None:
@@ -69,7 +67,7 @@ class Registry:
             gone = self._tasks.get(name)
             self._tasks = {key: task for key, task in self._tasks.items() if task is not gone}
 
-    def __iter__(self) -> Iterator[Task[..., Any]]:
+    def __iter__(self) -> Iterator[TaskFunction[..., Any]]:
         return iter({id(task): task for task in self._tasks.values()}.values())
 
     def _import(self, modules: tuple[str, ...]) -> None:
@@ -90,10 +88,10 @@ registry = Registry()
 add_resolver = registry.add_resolver
 
 
-def _same_function(one: Task[..., Any], other: Task[..., Any]) -> bool:
+def _same_function(one: TaskFunction[..., Any], other: TaskFunction[..., Any]) -> bool:
     """Say whether two tasks are one function: a module may be imported or reloaded twice."""
     return _place(one) == _place(other)
 
 
-def _place(task: Task[..., Any]) -> str:
+def _place(task: TaskFunction[..., Any]) -> str:
     return f"{task.function.__module__}.{task.function.__qualname__}"

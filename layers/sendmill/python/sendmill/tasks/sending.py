@@ -16,13 +16,12 @@ true                no                   EnqueueRejected: a wrong setting must b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sendmill.tasks import context, fallback
+from sendmill.tasks import context
 from sendmill.tasks.claimcheck import check_in
-from sendmill.tasks.declaration import Arguments, SendOptions, Task
 from sendmill.tasks.envelope import Envelope, write
 from sendmill.tasks.errors import (
     DelayTooLong,
@@ -35,8 +34,11 @@ from sendmill.tasks.errors import (
     TaskConfigError,
 )
 from sendmill.tasks.execution import run
+from sendmill.tasks.fallback import fall_back
+from sendmill.tasks.function import Arguments, TaskFunction
 from sendmill.tasks.listening import logger, tell
 from sendmill.tasks.payload import require_json
+from sendmill.tasks.plan import UNREGISTERED, Plan, SendOptions
 from sendmill.tasks.policy import Policy
 from sendmill.tasks.registry import registry
 from sendmill.tasks.result import EnqueueResult
@@ -45,31 +47,10 @@ from sendmill.tasks.schedule import LONGEST_DELAY, schedule
 from sendmill.tasks.transports import Outgoing
 from sendmill.tasks.uuid7 import new_id
 
-_UNREGISTERED = Policy()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Hold one task on its way out; ``task`` is None for a name that only the worker knows."""
-
-    envelope: Envelope
-    task: Task[..., Any] | None
-    queue: str
-    delay_seconds: int
-    options: SendOptions
-
-    @property
-    def policy(self) -> Policy:
-        """Return how the task is tried."""
-        return self.task.policy if self.task else _UNREGISTERED
-
-    @property
-    def is_delayed(self) -> bool:
-        """Say whether the task must not run now."""
-        return self.delay_seconds > 0
-
-
-def send_call(task: Task[..., Any], arguments: Arguments, options: SendOptions) -> EnqueueResult:
+def send_call(
+    task: TaskFunction[..., Any], arguments: Arguments, options: SendOptions
+) -> EnqueueResult:
     """Send a call of a task whose arguments are JSON already."""
     return _dispatch(plan_call(task, arguments, options), runtime())
 
@@ -79,7 +60,7 @@ def send_named(name: str, payload: Mapping[str, Any], options: SendOptions) -> E
     return _dispatch(plan_named(name, payload, options), runtime())
 
 
-def plan_call(task: Task[..., Any], arguments: Arguments, options: SendOptions) -> Plan:
+def plan_call(task: TaskFunction[..., Any], arguments: Arguments, options: SendOptions) -> Plan:
     """Return what is to be sent; raises DelayTooLong, InvalidTaskCall or PayloadTooLarge."""
     found = _plan(task.name, arguments, options, task.policy)
     return replace(found, task=task)
@@ -97,7 +78,7 @@ def plan_named(name: str, payload: Mapping[str, Any], options: SendOptions) -> P
         raise InvalidTaskCall(f"{name}: payload must be a dict (got {type(payload).__name__})")
     kwargs = dict(payload)
     require_json(kwargs, "payload")
-    return _plan(name, ([], kwargs), options, _UNREGISTERED)
+    return _plan(name, ([], kwargs), options, UNREGISTERED)
 
 
 def outgoing(plan: Plan, found: Runtime) -> Outgoing:
@@ -129,7 +110,7 @@ def send_planned(plan: Plan, found: Runtime) -> EnqueueResult:
     try:
         message_id = _send(plan, found)
     except EnqueueError as error:
-        return fallback.fall_back(plan, error, found)
+        return fall_back(plan, error, found)
     tell("enqueued", task=plan.envelope.task, task_id=plan.envelope.id, queue=plan.queue)
     return EnqueueResult(task_id=plan.envelope.id, mode="queued", message_id=message_id)
 
@@ -161,22 +142,10 @@ def _run_here(plan: Plan) -> EnqueueResult:
         logger.warning("task_delay_ignored %s", plan.envelope.task)
     assert plan.task is not None  # noqa: S101  plan_named refused unknown names
     try:
-        value = run(plan.task, plan.envelope, here(plan))
+        value = run(plan.task, plan.envelope, plan.context)
     except Skip:
         value = None
     return EnqueueResult(task_id=plan.envelope.id, mode="sync", value=value)
-
-
-def here(plan: Plan) -> context.TaskContext:
-    """Return the context of a task that runs in the process that sent it."""
-    found = plan.envelope
-    return context.TaskContext(
-        task_id=found.id,
-        task=found.task,
-        enqueued_at=found.enqueued_at,
-        correlation_id=found.correlation_id,
-        traceparent=found.traceparent,
-    )
 
 
 def _send(plan: Plan, found: Runtime) -> str | None:

@@ -38,13 +38,13 @@ from sendmill.contrib.django.compat import (
 from sendmill.contrib.django.execution import DjangoTask, execute, new_result, sending
 from sendmill.errors import StoreUnavailable
 from sendmill.tasks.context import TaskContext, running
-from sendmill.tasks.declaration import SendOptions
 from sendmill.tasks.errors import DelayTooLong, EnqueueError
+from sendmill.tasks.plan import Plan, SendOptions
 from sendmill.tasks.policy import Policy
 from sendmill.tasks.registry import registry
 from sendmill.tasks.result import EnqueueResult
 from sendmill.tasks.runtime import runtime
-from sendmill.tasks.sending import Plan, outgoing, plan_call, send_planned
+from sendmill.tasks.sending import outgoing, plan_call, send_planned
 from sendmill.tasks.uuid7 import new_id
 
 logger = logging.getLogger("sendmill.tasks")

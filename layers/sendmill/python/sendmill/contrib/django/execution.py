@@ -25,25 +25,25 @@ from sendmill.contrib.django.compat import (
 )
 from sendmill.contrib.django.results import result_of
 from sendmill.errors import RetryableError
-from sendmill.tasks import declaration as core
 from sendmill.tasks.errors import (
     InvalidTaskCall,
     PayloadNotSerializable,
     PermanentFailure,
     Skip,
 )
+from sendmill.tasks.function import TaskFunction
 from sendmill.tasks.payload import require_json
 
 if TYPE_CHECKING:
     from sendmill.contrib.django.backend import SqsLambdaBackend
     from sendmill.tasks.context import TaskContext as CoreContext
-    from sendmill.tasks.declaration import Arguments
+    from sendmill.tasks.function import Arguments
 
 # The result that the sender holds, while a task is being sent: a fallback runs the task here.
 sending: ContextVar[TaskResult | None] = ContextVar("sendmill_sending", default=None)
 
 
-class DjangoTask(core.Task[..., Any]):
+class DjangoTask(TaskFunction[..., Any]):
     """A Django task as :mod:`sendmill.tasks` sees it."""
 
     def __init__(self, task: Task, backend: SqsLambdaBackend) -> None:

@@ -31,10 +31,10 @@ from typing import Any
 from sendmill.errors import QueueUnavailable, RetryableError, StoreUnavailable
 from sendmill.tasks.claimcheck import check_out
 from sendmill.tasks.context import TaskContext
-from sendmill.tasks.declaration import Task
 from sendmill.tasks.envelope import Envelope
 from sendmill.tasks.errors import InvalidEnvelope, InvalidTaskCall, Retry, Skip
 from sendmill.tasks.execution import receipt_key, run
+from sendmill.tasks.function import TaskFunction
 from sendmill.tasks.listening import logger, tell
 from sendmill.tasks.policy import LONGEST_VISIBILITY
 from sendmill.tasks.receipts import Claim
@@ -56,7 +56,7 @@ _RECEIPT_TRIES = 3
 class _Run:
     """Hold one task of one message while it is handled."""
 
-    task: Task[..., Any]
+    task: TaskFunction[..., Any]
     envelope: Envelope
     delivery: Delivery
     key: str
@@ -250,7 +250,7 @@ class Runner:
             self._hide(delivery, _SOON)
         return buried
 
-    def _claim(self, key: str, owner: str, task: Task[..., Any], remaining: float) -> Claim:
+    def _claim(self, key: str, owner: str, task: TaskFunction[..., Any], remaining: float) -> Claim:
         receipts = self._runtime().receipts
         if receipts is None or not key:
             return Claim(state="acquired", attempt=LONGEST_VISIBILITY)
