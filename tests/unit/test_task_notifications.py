@@ -15,9 +15,11 @@ from sendmill.contact import address_hash, recipient_id
 from sendmill.errors import InvalidContact, StoreUnavailable, UnsafeHeader
 from sendmill.mail import Mail, mime_message
 from sendmill.outcome import Fate, Outcome, accepted
+from sendmill.tasks.builtin import send_email
 from sendmill.tasks.builtin.email import Notifier
 from sendmill.tasks.builtin.file_store import FileStore
 from sendmill.tasks.builtin.letters import LetterTemplates
+from sendmill.tasks.builtin.notification import Notification
 from sendmill.tasks.builtin.people import (
     People,
     Person,
@@ -25,7 +27,6 @@ from sendmill.tasks.builtin.people import (
     register_user_lookup,
     unregister_user_lookup,
 )
-from sendmill.tasks.builtin.raw_email import send_email
 from sendmill.tasks.builtin.send_log import SendLog, Standing
 from sendmill.tasks.context import TaskContext
 from sendmill.tasks.errors import PermanentFailure, Retry, Skip
@@ -81,7 +82,7 @@ def notify(notifier: Notifier, run: TaskContext = RUN, **changes: Any) -> str:
         "context": {"n": 1},
         "email": "ada@example.com",
     }
-    return notifier.notify(run, **{**asked, **changes})
+    return notifier.notify(run, Notification(**{**asked, **changes}))
 
 
 def test_a_mail_carries_what_brings_its_bounce_back_to_the_address(

@@ -42,6 +42,8 @@ def test_the_package_alone_loads_nothing_but_itself() -> None:
         "from sendmill.tasks import lambda_handler\nlambda_handler({'Records': []}, None)",
         "import sendmill.tasks as t\n[getattr(t, name) for name in t.__all__]",
         "from sendmill.tasks.testing import recorded_tasks",
+        # what an unknown name has a sender import
+        "import sendmill.tasks.builtin",
     ],
 )
 def test_declaring_running_and_recording_tasks_loads_no_third_party(code: str) -> None:

@@ -8,7 +8,6 @@ environment: there the project's own e-mail settings hold.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils.module_loading import import_string
 
-from sendmill.tasks.builtin.email import use_notifier
+from sendmill.tasks.builtin.notification import Notification, use_notifier
 from sendmill.tasks.builtin.people import People, Person, UserId, register_user_lookup
 
 if TYPE_CHECKING:
@@ -65,23 +64,16 @@ def direct_backend(**options: Any) -> Any:
 class DjangoNotifier:
     """Send what the built-in tasks send by Django's own mail."""
 
-    def notify(
-        self,
-        run: TaskContext,
-        *,
-        user_id: UserId,
-        subject: str,
-        template_name: str,
-        context: Mapping[str, Any],
-        email: str = "",
-        transactional: bool = False,
-    ) -> str:
+    def notify(self, run: TaskContext, notification: Notification) -> str:
         """Mail one person a template of the project."""
+        # Jinja2 takes its time, and a process that only sends has no use for it
         from sendmill.tasks.builtin.letters import LetterTemplates
 
-        person = People(read=lambda name: None).find(user_id, email=email)
-        seen = {"user": person.as_user(), "user_id": user_id, "subject": subject, **context}
-        found = LetterTemplates(sources=()).render(template_name, subject, seen)
+        people = People(read=lambda name: None)
+        person = people.find(notification.user_id, email=notification.email)
+        seen = notification.seen_by(person)
+        templates = LetterTemplates(sources=())
+        found = templates.render(notification.template_name, notification.subject, seen)
         letter = EmailMultiAlternatives(found.subject, found.text, None, [person.email])
         if found.html:
             letter.attach_alternative(found.html, "text/html")

@@ -1,6 +1,4 @@
-"""The task that works off the files of a guard report: ``guard_report``.
-
-``process_guard_report`` is the same.
+"""Work off the files of a guard report: what ``guard_report`` does.
 
 The application puts the files and a list of them into the bucket, then sends the task::
 
@@ -24,16 +22,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sendmill.errors import NotFound, PermanentError
-from sendmill.tasks.context import TaskContext, current_task
-from sendmill.tasks.declaration import task
+from sendmill.tasks.builtin.file_store import FileStore
+from sendmill.tasks.builtin.pictures import PICTURES, check_kind, read_picture
+from sendmill.tasks.context import TaskContext
 from sendmill.tasks.errors import PermanentFailure, Retry
-from sendmill.tasks.uuid7 import new_id
-
-if TYPE_CHECKING:
-    from sendmill.tasks.builtin.file_store import FileStore
 
 MAX_FILES = 200
 MAX_FILE_BYTES = 25_000_000
@@ -123,8 +118,6 @@ class ReportWorker:
         return parse_report(report_id, data)
 
     def _file(self, report: Report, place: int, file: ReportFile) -> FileResult:
-        from sendmill.tasks.builtin.pictures import PICTURES, check_kind, read_picture
-
         kind, size = "", 0
         try:
             data = self.files.read(file.key, bucket=file.bucket, limit=MAX_FILE_BYTES)
@@ -157,19 +150,6 @@ class ReportWorker:
             "counts": counts_of(found),
             "files": [asdict(one) for one in found],
         }
-
-
-@task(
-    name="guard_report",
-    aliases=("process_guard_report",),
-    permanent=(PermanentError,),
-)
-def guard_report(*, report_id: int | str) -> str:
-    """Check the files of a report, make thumbnails, write the result, tell the supervisors."""
-    from sendmill.tasks.builtin.wiring import report_worker
-
-    run = current_task() or TaskContext(task_id=new_id(), task="guard_report")
-    return report_worker().process(str(report_id), run)
 
 
 def parse_report(report_id: str, data: bytes) -> Report:

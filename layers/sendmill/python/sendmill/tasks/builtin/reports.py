@@ -1,4 +1,4 @@
-"""The task that writes rows as CSV, HTML and PDF and mails links to them: ``generate_report``.
+"""Write rows as CSV, HTML and PDF and mail links to them: what ``generate_report`` does.
 
 The rows travel in the task, or stand in a file of the bucket (``source``, JSON or CSV). What is
 made goes to ``exports/{task id}/``, so that a task that runs twice writes the same files again.
@@ -12,20 +12,17 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sendmill.errors import NotFound, PermanentError
+from sendmill.errors import NotFound
+from sendmill.tasks.builtin.file_store import FileStore
 from sendmill.tasks.builtin.files import Send
-from sendmill.tasks.context import TaskContext, current_task
-from sendmill.tasks.declaration import task
+from sendmill.tasks.builtin.notification import Notification, Sender
+from sendmill.tasks.builtin.pdf import as_pdf
+from sendmill.tasks.builtin.people import UserId
+from sendmill.tasks.builtin.tables import Table, as_csv, as_html, table_from_rows, table_from_source
+from sendmill.tasks.context import TaskContext
 from sendmill.tasks.errors import PermanentFailure, Retry
-from sendmill.tasks.uuid7 import new_id
-
-if TYPE_CHECKING:
-    from sendmill.tasks.builtin.email import Sender
-    from sendmill.tasks.builtin.file_store import FileStore
-    from sendmill.tasks.builtin.people import UserId
-    from sendmill.tasks.builtin.tables import Table
 
 FORMATS = ("csv", "html", "pdf")
 MAX_SOURCE_BYTES = 25_000_000
@@ -85,8 +82,6 @@ class ReportWriter:
         return keys
 
     def _table(self, order: Order) -> Table:
-        from sendmill.tasks.builtin.tables import table_from_rows, table_from_source
-
         if order.rows is not None:
             return table_from_rows(order.title, list(order.rows), columns=order.columns)
         try:
@@ -96,9 +91,6 @@ class ReportWriter:
         return table_from_source(order.title, data, name=order.source, columns=order.columns)
 
     def _written(self, form: str, table: Table) -> bytes:
-        from sendmill.tasks.builtin.pdf import as_pdf
-        from sendmill.tasks.builtin.tables import as_csv, as_html
-
         if form == "csv":
             return as_csv(table)
         if form == "html":
@@ -140,8 +132,7 @@ class LinkMailer:
             }
             for key in keys
         ]
-        return self.notifier.notify(
-            run,
+        notification = Notification(
             user_id=user_id,
             email=email,
             subject=f"{title} is ready",
@@ -153,46 +144,7 @@ class LinkMailer:
                 "links": links,
             },
         )
-
-
-@task(name="generate_report", permanent=(PermanentError,))
-def generate_report(
-    *,
-    title: str,
-    formats: list[str] | None = None,
-    rows: list[Any] | None = None,
-    source: str = "",
-    columns: list[str] | None = None,
-    notify: list[Any] | None = None,
-) -> list[str]:
-    """Write rows, or a JSON or CSV file of the bucket, in the formats named; return the keys.
-
-    ``formats`` are some of csv, html, pdf (all by default); ``notify`` holds objects with
-    ``user_id`` or ``email``, each of whom is mailed links.
-    """
-    from sendmill.tasks.builtin.wiring import report_writer
-
-    order = Order(
-        title=title,
-        formats=FORMATS if formats is None else formats,
-        rows=rows,
-        source=source,
-        columns=columns or (),
-        notify=notify or (),
-    )
-    run = current_task() or TaskContext(task_id=new_id(), task="generate_report")
-    return report_writer().write(order, run)
-
-
-@task(name="send_report_links", permanent=(PermanentError,))
-def send_report_links(
-    *, user_id: int | str, title: str, rows: int, keys: list[str], email: str = ""
-) -> str:
-    """Mail one reader links to generated reports; return the provider's id."""
-    from sendmill.tasks.builtin.wiring import link_mailer
-
-    run = current_task() or TaskContext(task_id=new_id(), task="send_report_links")
-    return link_mailer().mail(run, user_id=user_id, email=email, title=title, rows=rows, keys=keys)
+        return self.notifier.notify(run, notification)
 
 
 def check_order(order: Order) -> Order:

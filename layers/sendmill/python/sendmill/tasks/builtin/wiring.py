@@ -18,14 +18,16 @@ from sendmill.provider import ProviderMailer, SesProvider
 from sendmill.secret import SecretStore
 from sendmill.settings import TaskSettings, load
 from sendmill.store import RecipientStore
-from sendmill.tasks.builtin.email import Notifier, notifier
+from sendmill.tasks.builtin.email import Notifier
 from sendmill.tasks.builtin.file_store import FileStore
 from sendmill.tasks.builtin.files import ReportWorker
 from sendmill.tasks.builtin.letters import LetterTemplates
+from sendmill.tasks.builtin.notification import Sender, chosen_sender
 from sendmill.tasks.builtin.people import People
 from sendmill.tasks.builtin.reports import LinkMailer, ReportWriter
 from sendmill.tasks.builtin.send_log import SendLog
 from sendmill.tasks.builtin.texts import TEXTS
+from sendmill.tasks.client import sqs_client
 
 # Where a function, or an application that runs its tasks itself, may bring templates along.
 _PACKAGED = Path(os.environ.get("LAMBDA_TASK_ROOT") or ".") / "templates"
@@ -49,6 +51,11 @@ def link_mailer() -> LinkMailer:
     """Return what mails links to reports."""
     minutes = int(_settings().sendmill_task_link_minutes or 5)
     return LinkMailer(files=_files(), notifier=notifier(), link_seconds=60 * minutes)
+
+
+def notifier() -> Sender:
+    """Return what mails; raises InvalidSettings naming what the environment lacks."""
+    return chosen_sender() or notifier_of_the_environment()
 
 
 def forget() -> None:
@@ -129,8 +136,6 @@ def _from_package(name: str) -> str | None:
 
 def _send(task: str, task_id: str, payload: Mapping[str, Any]) -> object:
     """Send a task of ours; one that was sent before under this id runs once all the same."""
-    from sendmill.tasks.client import sqs_client
-
     return sqs_client.send_task(task, dict(payload), task_id=task_id)
 
 
