@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sendmill.contrib.django import results
 from sendmill.contrib.django.backend import SqsLambdaBackend
 from sendmill.contrib.django.compat import Task, TaskResult
+from sendmill.contrib.django.result_stores import MemoryResults, store_of
+from sendmill.contrib.django.results import result_of
 from sendmill.tasks.config import configure
 from sendmill.tasks.policy import Policy
 
@@ -40,12 +41,12 @@ class DummyBackend(SqsLambdaBackend):
         super().__init__(alias, params)
         self.supports_priority = True
         self.trusted_modules = _TRUSTED
-        self._results = results.MemoryResults()
+        self._results = MemoryResults()
 
     @property
-    def results_kept(self) -> results.MemoryResults:
+    def results_kept(self) -> MemoryResults:
         """Return the store."""
-        assert isinstance(self._results, results.MemoryResults)
+        assert isinstance(self._results, MemoryResults)
         return self._results
 
     @property
@@ -55,7 +56,7 @@ class DummyBackend(SqsLambdaBackend):
 
     def clear(self) -> None:
         """Forget every result."""
-        self._results = results.MemoryResults()
+        self._results = MemoryResults()
 
 
 class _Listed(list[TaskResult]):
@@ -63,8 +64,8 @@ class _Listed(list[TaskResult]):
 
     in_transaction = False
 
-    def __init__(self, store: results.MemoryResults) -> None:
-        super().__init__(results.result_of(found, _TRUSTED) for found in store._records.values())
+    def __init__(self, store: MemoryResults) -> None:
+        super().__init__(result_of(found, _TRUSTED) for found in store._records.values())
         self.create, self.update, self.read = store.create, store.update, store.read
 
     def __bool__(self) -> bool:
@@ -78,7 +79,7 @@ class OnceBackend(SqsLambdaBackend):
         super().__init__(alias, params)
         self.supports_priority = self.supports_get_result = True
         self.trusted_modules = _TRUSTED
-        self._results = results.make_store("orm", {})
+        self._results = store_of(alias, {"result_store": "orm"})
 
     def policy(self, task: Task) -> Policy:
         """Return one attempt."""

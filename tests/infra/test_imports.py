@@ -115,6 +115,30 @@ def test_a_module_of_the_store_imports_only_from_those_below_it(path: Path) -> N
             assert levels[other[2]] < levels[path.stem], f"{path.stem} imports {other[2]}"
 
 
+def files_imported(path: Path) -> set[Path]:
+    """Return the files of the package that a file imports: inside functions and for types too."""
+    found: set[Path] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sendmill"):
+            whole = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            whole = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py") for name in whole}
+    return found - {path}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    edges = {path: files_imported(path) for path in MODULES if path.name != "__init__.py"}
+    while edges:
+        free = [path for path, needed in edges.items() if not needed & set(edges)]
+        around = sorted(str(path.relative_to(PACKAGE)) for path in edges)
+        assert free, f"these, or some of these, import each other: {around}"
+        for path in free:
+            del edges[path]
+
+
 @pytest.mark.parametrize("module", sorted({name_of(path) for path in modules()}))
 def test_the_docstring_names_every_module_once(module: str) -> None:
     assert [module in names for names in layers()].count(True) == 1

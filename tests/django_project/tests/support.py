@@ -16,8 +16,8 @@ from django.core.management import call_command
 from django.test import TransactionTestCase, override_settings
 from moto import mock_aws
 
-from sendmill.contrib.django import backend as backend_module
 from sendmill.contrib.django.compat import Task
+from sendmill.contrib.django.result_stores import shared_memory
 from sendmill.tasks import clients
 from sendmill.tasks.runtime import runtime
 from sendmill.tasks.transports import Outgoing
@@ -45,7 +45,7 @@ def in_memory(queues: list[str] | None = None, **options: Any) -> Iterator[Memor
     """Keep in memory what is sent in the block, with results and receipts in the database."""
     chosen = {"transport": "memory", "receipts": "orm", "result_store": "orm", **options}
     with override_settings(TASKS=tasks_setting(queues, **chosen), USE_ASYNC_TASKS=True):
-        backend_module._shared_memory.cache_clear()
+        shared_memory.cache_clear()
         found = runtime().transport
         assert isinstance(found, MemoryTransport)
         yield found

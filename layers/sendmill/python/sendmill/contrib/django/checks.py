@@ -18,19 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from sendmill.contrib.django import conf
+from sendmill.contrib.django.configured import ConfiguredBackend
 from sendmill.tasks import config
 from sendmill.tasks.errors import TaskConfigError
 from sendmill.tasks.policy import Policy
-
-if TYPE_CHECKING:
-    from sendmill.contrib.django.backend import SqsLambdaBackend
 
 _MAPPINGS = {
     "aliases",
@@ -50,7 +48,7 @@ def register_all() -> None:
     register(check_deployment, Tags.security, deploy=True)
 
 
-def check_backend(backend: SqsLambdaBackend) -> Iterator[CheckMessage]:
+def check_backend(backend: ConfiguredBackend) -> Iterator[CheckMessage]:
     """Yield what is wrong with one entry of TASKS."""
     options, where = backend.options, f"TASKS[{backend.alias!r}]"
     yield from _unknown(options, where)
@@ -162,7 +160,7 @@ def _policies(options: Mapping[str, Any], where: str) -> Iterator[CheckMessage]:
 
 
 def _queues(
-    backend: SqsLambdaBackend, found: config.TaskConfig, where: str
+    backend: ConfiguredBackend, found: config.TaskConfig, where: str
 ) -> Iterator[CheckMessage]:
     wanted = {*backend.queues, *(backend.options.get("priority_queues") or {}).values()}
     without = sorted(name for name in wanted if name not in found.queues)

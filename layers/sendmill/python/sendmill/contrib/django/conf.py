@@ -21,6 +21,7 @@ from django.core.signals import setting_changed
 from django.db import close_old_connections, connections, transaction
 from django.utils.module_loading import import_string
 
+from sendmill.contrib.django.configured import ConfiguredBackend
 from sendmill.tasks import config
 from sendmill.tasks.errors import TaskConfigError
 
@@ -122,8 +123,6 @@ def changes() -> dict[str, Any]:
 
 def backends() -> dict[str, Mapping[str, Any]]:
     """Return the entries of ``TASKS`` that are ours (or a subclass of ours), by alias."""
-    from sendmill.contrib.django.backend import SqsLambdaBackend
-
     found = {}
     for alias, entry in getattr(settings, "TASKS", {}).items():
         path = entry.get("BACKEND", "")
@@ -131,7 +130,7 @@ def backends() -> dict[str, Mapping[str, Any]]:
             kind = import_string(path)
         except ImportError:
             continue  # Django says so itself
-        if isinstance(kind, type) and issubclass(kind, SqsLambdaBackend):
+        if isinstance(kind, type) and issubclass(kind, ConfiguredBackend):
             found[alias] = entry
     return found
 

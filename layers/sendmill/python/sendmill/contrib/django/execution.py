@@ -23,6 +23,7 @@ from sendmill.contrib.django.compat import (
     normalize_json,
     signals,
 )
+from sendmill.contrib.django.configured import ConfiguredBackend
 from sendmill.contrib.django.results import result_of
 from sendmill.errors import RetryableError
 from sendmill.tasks.errors import (
@@ -35,7 +36,6 @@ from sendmill.tasks.function import TaskFunction
 from sendmill.tasks.payload import require_json
 
 if TYPE_CHECKING:
-    from sendmill.contrib.django.backend import SqsLambdaBackend
     from sendmill.tasks.context import TaskContext as CoreContext
     from sendmill.tasks.function import Arguments
 
@@ -46,7 +46,7 @@ sending: ContextVar[TaskResult | None] = ContextVar("sendmill_sending", default=
 class DjangoTask(TaskFunction[..., Any]):
     """A Django task as :mod:`sendmill.tasks` sees it."""
 
-    def __init__(self, task: Task, backend: SqsLambdaBackend) -> None:
+    def __init__(self, task: Task, backend: ConfiguredBackend) -> None:
         super().__init__(task.func, name=task.module_path, policy=backend.policy(task))
         self.django_task = task
         self.backend = backend
@@ -94,7 +94,7 @@ class DjangoTask(TaskFunction[..., Any]):
 
 def new_result(
     task: Task,
-    backend: SqsLambdaBackend,
+    backend: ConfiguredBackend,
     task_id: str,
     args: list[Any],
     kwargs: Mapping[str, Any],
@@ -118,7 +118,7 @@ def new_result(
     )
 
 
-def execute(result: TaskResult, backend: SqsLambdaBackend, *, retries: bool) -> Any:
+def execute(result: TaskResult, backend: ConfiguredBackend, *, retries: bool) -> Any:
     """Run a task, keeping its result up to date; return its value, let its errors through.
 
     With ``retries`` left, a failure leaves the result READY: it will be tried again.
@@ -172,7 +172,7 @@ def worker_id() -> str:
     return (stream or f"{socket.gethostname()}-{os.getpid()}")[-64:]
 
 
-def _started(result: TaskResult, backend: SqsLambdaBackend) -> None:
+def _started(result: TaskResult, backend: ConfiguredBackend) -> None:
     now = timezone.now()
     object.__setattr__(result, "status", TaskResultStatus.RUNNING)
     if result.started_at is None:
@@ -185,7 +185,7 @@ def _started(result: TaskResult, backend: SqsLambdaBackend) -> None:
 
 
 def _failed(
-    result: TaskResult, backend: SqsLambdaBackend, error: BaseException, *, again: bool
+    result: TaskResult, backend: ConfiguredBackend, error: BaseException, *, again: bool
 ) -> None:
     kind = type(error)
     result.errors.append(
@@ -201,14 +201,14 @@ def _failed(
         _finish(result, backend, TaskResultStatus.FAILED)
 
 
-def _finish(result: TaskResult, backend: SqsLambdaBackend, status: TaskResultStatus) -> None:
+def _finish(result: TaskResult, backend: ConfiguredBackend, status: TaskResultStatus) -> None:
     object.__setattr__(result, "finished_at", timezone.now())
     object.__setattr__(result, "status", status)
     backend.keep(result)
     signals.task_finished.send_robust(type(backend), task_result=result)
 
 
-def _is_permanent(error: BaseException, backend: SqsLambdaBackend, task: Task) -> bool:
+def _is_permanent(error: BaseException, backend: ConfiguredBackend, task: Task) -> bool:
     """Say whether the worker will not try again after this error."""
     if isinstance(error, InvalidTaskCall):
         return True
