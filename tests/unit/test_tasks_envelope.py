@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -28,7 +29,7 @@ from sendmill.tasks.clients import forget_clients
 from sendmill.tasks.config import TaskConfig, configure, current, reset
 from sendmill.tasks.envelope import read, write
 from sendmill.tasks.payload import dumps, loads
-from sendmill.tasks.schedule import queue_arn
+from sendmill.tasks.schedule import queue_arn, schedule_name
 from sendmill.tasks.signing import Keyring
 from sendmill.tasks.testing import MemoryTransport, recorded_tasks
 from sendmill.tasks.transports.sqs import region_of
@@ -258,6 +259,14 @@ def test_the_partition_of_a_queue_is_its_roles() -> None:
     assert queue_arn(url, "arn:aws-us-gov:iam::123456789012:role/scheduler") == (
         "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:tasks"
     )
+
+
+def test_two_tasks_never_share_the_name_of_a_schedule() -> None:
+    assert schedule_name("0198-a_b.c") == "task-0198-a_b.c"
+    wrong = ["x" * 60, f"{'x' * 60}y", "order:5", "order/5", "", "Frühling"]
+    names = [schedule_name(task_id) for task_id in wrong]
+    assert len(set(names)) == len(wrong)
+    assert all(re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", name) for name in names)
 
 
 def test_a_transaction_decides_when_it_is_sent() -> None:

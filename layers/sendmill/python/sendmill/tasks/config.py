@@ -68,6 +68,7 @@ class TaskConfig:
     # Delays over 15 minutes.
     scheduler_role_arn: str = ""
     scheduler_group: str = "default"
+    scheduler_dlq_url: str = ""
     # S3 events: "bucket/prefix" to the name of a task.
     s3_routes: Mapping[str, str] = field(default_factory=dict)
     # Context managers around every run of a task in a worker, outermost first.
@@ -117,6 +118,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> TaskConfig:
         ),
         scheduler_role_arn=environ.get("SENDMILL_TASK_SCHEDULER_ROLE_ARN", ""),
         scheduler_group=environ.get("SENDMILL_TASK_SCHEDULER_GROUP", "") or "default",
+        scheduler_dlq_url=environ.get("SENDMILL_TASK_SCHEDULER_DLQ_URL", ""),
         s3_routes=_mapping(environ, "SENDMILL_TASK_S3_ROUTES"),
         concurrency=_number(environ, "SENDMILL_TASK_CONCURRENCY", 1),
         max_message_bytes=_number(environ, "SENDMILL_TASK_MAX_BYTES", _EVERYWHERE),
