@@ -120,6 +120,21 @@ output "task_upload_policy_json" {
   value       = module.tasks.upload_policy_json
 }
 
+output "task_delay_policy_json" {
+  description = "Permission to send tasks that are due in more than 15 minutes, for the application's role."
+  value       = module.tasks.delay_policy_json
+}
+
+output "task_schedule_group" {
+  description = "Schedule group of tasks that are due in more than 15 minutes, and of periodic ones."
+  value       = module.tasks.schedule_group
+}
+
+output "task_schedule_role_arn" {
+  description = "Role by which these schedules put tasks on their queues."
+  value       = module.tasks.schedule_role_arn
+}
+
 output "campaigns_table" {
   description = "Table of campaigns, lists, chunks, counters and suppressions."
   value       = module.store.campaigns_table

@@ -240,6 +240,20 @@ run "aws" {
   }
 
   assert {
+    condition = jsonencode([
+      for s in data.aws_iam_policy_document.delay.statement : [s.actions, s.resources, s.condition]
+      ]) == jsonencode([
+      [["scheduler:CreateSchedule"], ["arn:aws:scheduler:us-east-1:111111111111:schedule/tasks/*"], []],
+      [
+        ["iam:PassRole"],
+        ["arn:aws:iam::111111111111:role/tasks-schedule"],
+        [{ test = "StringEquals", variable = "iam:PassedToService", values = ["scheduler.amazonaws.com"] }],
+      ],
+    ])
+    error_message = "Who delays tasks may do more than that: ${jsonencode(data.aws_iam_policy_document.delay.statement)}"
+  }
+
+  assert {
     condition = (
       aws_dynamodb_table.receipts.ttl[0].attribute_name == "expires_at" && aws_dynamodb_table.receipts.ttl[0].enabled
       && aws_dynamodb_table.receipts.deletion_protection_enabled && aws_dynamodb_table.receipts.point_in_time_recovery[0].enabled

@@ -7,7 +7,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email import message_from_string, policy
 from typing import Any
 from uuid import uuid4
@@ -17,9 +17,13 @@ from PIL import Image
 from unit.test_task_pictures import bomb, encoded
 
 from integration.harness import eventually
+from sendmill.tasks import send_notification_email
+from sendmill.tasks.clients import forget_clients
+from sendmill.tasks.config import override
 from sendmill.tasks.receipts.recent import RecentTask, RecentTasks
+from sendmill.tasks.schedule import LONGEST_DELAY, schedule_name
 from sendmill.tasks.uuid7 import derived_id
-from stack import Stack
+from stack import Stack, local_environment
 
 pytestmark = pytest.mark.integration
 
@@ -305,3 +309,50 @@ def test_a_periodic_task_fires_as_terraform_scheduled_it(stack: Stack, files: Fi
     ids = {derived_id("schedule", made_as["ScheduleArn"], moment) for moment in moments}
     assert len(ids & set(recent(stack))) == 1, "its id is made of its schedule and its time"
     assert b"alive" in files.get(made.pop())
+
+
+class LateClock(datetime):
+    """A sender whose clock is a quarter of an hour late."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) - timedelta(seconds=LONGEST_DELAY)
+
+
+def test_a_task_that_is_due_later_than_sqs_can_delay_waits_as_a_schedule_and_runs_once(
+    mailbox: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in local_environment(mailbox.port).items():
+        monkeypatch.setenv(name, value)
+    # all is real but the sender's clock: what is due in three seconds is out of SQS's reach for it
+    monkeypatch.setattr("sendmill.tasks.sending.datetime", LateClock)
+    address, task_id = f"{uuid4().hex}@example.com", f"later:{uuid4()}"
+    group, name = mailbox.outputs["task_schedule_group"], schedule_name(task_id)
+    due = datetime.now(UTC) + timedelta(seconds=3)
+    forget_clients()
+    with override(
+        use_async=True,
+        queues={"default": mailbox.outputs["task_queue_url"]},
+        scheduler_role_arn=mailbox.outputs["task_schedule_role_arn"],
+        scheduler_group=group,
+        scheduler_dlq_url=mailbox.outputs["task_schedule_dlq_url"],
+    ):
+        for _ in range(2):  # a sender that did not hear the answer asks again
+            sent = send_notification_email(
+                user_id=1,
+                email=address,
+                subject="Later",
+                template_name="sendmill/report_ready.html",
+                context={"title": "x", "rows": 0, "minutes": 5, "links": []},
+                task_id=task_id,
+                run_at=due,
+            )
+            assert (sent.mode, sent.message_id) == ("queued", None)
+    made = mailbox.client("scheduler").get_schedule(Name=name, GroupName=group)
+    assert made["ScheduleExpression"] == f"at({due:%Y-%m-%dT%H:%M:%S})"
+    assert made["ActionAfterCompletion"] == "DELETE"
+    assert made["Target"]["DeadLetterConfig"]["Arn"].endswith("-tasks-schedule-dlq")
+    assert task_id not in recent(mailbox)
+    assert until_over(mailbox, task_id).status == "succeeded"
+    (letter,) = mailbox.delivered(to=address)
+    assert letter["subject"] == "Later"

@@ -63,6 +63,32 @@ data "aws_iam_policy_document" "application" {
   }
 }
 
+# Tasks that are due in more than the 15 minutes of SQS wait as schedules; the role and the group are those of the
+# periodic tasks.
+data "aws_iam_policy_document" "delay" {
+  statement {
+    sid     = "MakeSchedulesOfTasks"
+    actions = ["scheduler:CreateSchedule"]
+    # With its authorisation on, the emulator takes every schedule to be in the group `default`.
+    resources = var.emulated ? ["*"] : [
+      "${replace(aws_scheduler_schedule_group.this.arn, ":schedule-group/", ":schedule/")}/*",
+    ]
+  }
+
+  # Without the condition the role could be handed to any service.
+  statement {
+    sid       = "GiveThemTheirRole"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.schedules.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["scheduler.${var.deployment.dns_suffix}"]
+    }
+  }
+}
+
 data "aws_iam_policy_document" "dead_letters_send" {
   statement {
     sid       = "PutAsideWithTheReason"

@@ -61,6 +61,21 @@ output "upload_policy_json" {
   value       = data.aws_iam_policy_document.application["upload"].json
 }
 
+output "delay_policy_json" {
+  description = "Permission to have a task wait for more than 15 minutes, for the application's role."
+  value       = data.aws_iam_policy_document.delay.json
+}
+
+output "schedule_group" {
+  description = "Group of the schedules of tasks."
+  value       = aws_scheduler_schedule_group.this.name
+}
+
+output "schedule_role_arn" {
+  description = "Role by which a schedule puts a task on its queue."
+  value       = aws_iam_role.schedules.arn
+}
+
 output "operator_policies" {
   description = "What operators of the queues may do, by a short name: list tasks, watch the queues, handle their dead letters."
   value = merge(

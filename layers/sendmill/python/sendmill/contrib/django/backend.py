@@ -3,8 +3,9 @@
 ``OPTIONS`` (all of them optional; docs/django.md explains each)::
 
     queue_urls, dead_letter_queue_urls, region_name, use_async, transport, fallback,
-    receipts, receipts_table, result_store, result_days, scheduler_role_arn, signing_keys,
-    claim_check_bucket, on_commit, database, priority_queues, defaults, tasks, aliases, modules
+    receipts, receipts_table, result_store, result_days, scheduler_role_arn, scheduler_group,
+    scheduler_dlq_url, signing_keys, claim_check_bucket, on_commit, database, priority_queues,
+    defaults, tasks, aliases, modules
 
 A backend is made when a task is declared and once for each thread: nothing is opened here.
 """

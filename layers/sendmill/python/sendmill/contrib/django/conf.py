@@ -36,6 +36,8 @@ SHARED_OPTIONS = {
     "region_name": "region",
     "receipts_table": "receipts_table",
     "scheduler_role_arn": "scheduler_role_arn",
+    "scheduler_group": "scheduler_group",
+    "scheduler_dlq_url": "scheduler_dlq_url",
     "signing_keys": "signing_keys",
     "claim_check_bucket": "claim_check_bucket",
 }
