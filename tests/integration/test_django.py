@@ -14,15 +14,17 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from unit.test_task_pictures import encoded
+from urllib3.filepost import encode_multipart_formdata
 
 from integration.harness import eventually, free_port
 from stack import Stack, local_environment
@@ -49,11 +51,15 @@ class Site:
     dead_letter_url: str
     environment: dict[str, str]
 
-    def ask(self, path: str, **form: str) -> tuple[int, dict[str, Any]]:
+    def ask(
+        self, path: str, files: Sequence[tuple[str, bytes]] = (), **form: str
+    ) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of a page; with a form it is posted."""
-        data = urllib.parse.urlencode(form).encode() if form else None
+        fields = [*form.items(), *(("files", file) for file in files)]
+        data, kind = encode_multipart_formdata(fields) if fields else (None, "text/plain")
+        url, headers = f"http://127.0.0.1:{self.port}{path}", {"Content-Type": kind}
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -97,6 +103,7 @@ def site(stack: Stack, packages: Path, tmp_path_factory: pytest.TempPathFactory)
         "AWS_SQS_DLQ_URL": urls[0],
         "AWS_SQS_REGION": stack.client("sqs").meta.region_name,
         "PROCESSOR_QUEUE_URL": stack.outputs["task_queue_url"],
+        "TASK_FILES_BUCKET": stack.outputs["task_files_bucket"],
         "TASK_RESULTS": "dynamodb",
         "TASK_RECEIPTS_TABLE": stack.outputs["task_receipts_table"],
     }
@@ -245,11 +252,8 @@ def test_a_view_sends_its_task_by_its_transaction_and_lambda_runs_it(
     assert waiting(stack, site.dead_letter_url) == 0
 
 
-def test_mails_of_the_project_leave_through_the_processor(
-    site: Site, mailbox: Stack, packages: Path
-) -> None:
-    user = f"guard-{packages.name}@example.com"
-    desk = f"desk-{packages.name}@example.com"
+def test_mails_of_the_project_leave_through_the_processor(site: Site, mailbox: Stack) -> None:
+    user, desk = (f"{who}-{uuid4().hex}@example.com" for who in ("guard", "desk"))
     made = f"""
 from django.contrib.auth import get_user_model
 print(get_user_model().objects.create_user("guard", "{user}").pk)
@@ -273,6 +277,25 @@ print(get_user_model().objects.create_user("guard", "{user}").pk)
     assert subjects == ["Report", "Welcome!"]
     (letter,) = mailbox.mailbox("GET", f"/messages?to={user}&bodies=1")["messages"]
     assert "Hello Gate 7" in json.dumps(letter)
+
+
+def test_a_guard_report_that_a_view_keeps_is_worked_off_and_its_supervisor_is_told(
+    site: Site, mailbox: Stack
+) -> None:
+    boss = f"boss-{uuid4().hex}@example.com"
+    pictures = [("gate.jpg", encoded("JPEG", (1600, 1200))), ("torn.jpg", encoded("JPEG")[:400])]
+    status, _ = site.ask("/reports/", pictures, title="Gate 4", supervisor=boss, fail="1")
+    assert status == 500
+    status, kept = site.ask("/reports/", pictures, title="Gate 7", supervisor=boss)
+    assert status == 201
+
+    letters = eventually(lambda: mailbox.delivered(to=boss), bool, what="the supervisor's mail")
+    assert [letter["subject"] for letter in letters] == [f"Report {kept['report']}: partial"]
+    key = f"reports/{kept['report']}/result.json"
+    bucket = mailbox.outputs["task_files_bucket"]
+    result = json.load(mailbox.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    assert (result["task_id"], result["status"]) == (kept["worked"], "partial")
+    assert [one["status"] for one in result["files"]] == ["done", "failed"]
 
 
 def test_the_doctor_finds_the_deployed_queues_well(site: Site) -> None:

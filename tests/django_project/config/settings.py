@@ -57,6 +57,7 @@ USE_ASYNC_TASKS = os.environ.get("USE_ASYNC_TASKS", "False").lower() == "true"
 AWS_SQS_QUEUE_URL = os.environ.get("AWS_SQS_QUEUE_URL")
 AWS_SQS_REGION = os.environ.get("AWS_SQS_REGION", "us-east-1")
 AWS_SQS_DLQ_URL = os.environ.get("AWS_SQS_DLQ_URL")
+TASK_FILES_BUCKET = os.environ.get("TASK_FILES_BUCKET")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "noreply@example.com")
 
 TASKS = {

@@ -5,6 +5,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 
+from guards.files import hand_in
 from guards.models import GuardReport
 from guards.tasks import count_words
 from sendmill.contrib.django.compat import TaskResultDoesNotExist
@@ -17,11 +18,14 @@ def create_report(request: HttpRequest) -> JsonResponse:
             report = GuardReport.objects.create(title=request.POST["title"])
             task_id = count_words.enqueue(report.pk).id
             notified = _notify(request.POST, report)
+            files = request.FILES.getlist("files")
+            worked = hand_in(report, files, request.POST["supervisor"]) if files else ""
             if request.POST.get("fail"):
                 raise RuntimeError("the request went wrong after it had sent its tasks")
     except RuntimeError as error:
         return JsonResponse({"error": str(error)}, status=500)
-    return JsonResponse({"report": report.pk, "task": task_id, "notified": notified}, status=201)
+    tasks = {"task": task_id, "notified": notified, "worked": worked}
+    return JsonResponse({"report": report.pk, **tasks}, status=201)
 
 
 def task_status(request: HttpRequest, task_id: str) -> JsonResponse:
