@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -13,12 +14,23 @@ from cloud import FILES, TASKS, Cloud, Context
 from fake_ses import FakeSes, accept, drop, refuse
 from scripted_smtp import ScriptedServer
 
-from sendmill.tasks import TaskEvent, config, listen, registry, unlisten
+from sendmill.tasks import TaskEvent, config, listen, registry, sqs_client, unlisten
 from sendmill.tasks.builtin import wiring
+from sendmill.tasks.clients import forget_clients
 from sendmill.tasks.dead_letter_queue import DeadLetterQueue
 
 Load = Callable[[str], ModuleType]
 MakeEvent = Callable[[str], dict[str, Any]]
+# What somebody puts into functions/task_processor/task_handlers.py.
+OWN_HANDLERS = """
+from sendmill.tasks import register_handler
+
+done = []
+
+@register_handler("custom_processing", max_attempts=3)
+def custom_processing(payload):
+    done.append(payload)
+"""
 WELCOME = "<p>Hello {{ name }}</p>"
 
 
@@ -307,3 +319,20 @@ def test_the_table_says_what_became_of_each(
         ("good", "send_notification_email", "succeeded", 1),
         ("bad", "send_notification_email", "dead", 1),
     }
+
+
+def test_a_handler_of_ones_own_is_written_registered_and_called(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, cloud: Cloud
+) -> None:
+    own = ModuleType("task_handlers")
+    exec(OWN_HANDLERS, own.__dict__)
+    monkeypatch.setitem(sys.modules, "task_handlers", own)
+    try:
+        deliver = request.getfixturevalue("deliver")
+        config.configure(use_async=True)
+        forget_clients()
+        sent = sqs_client.send_task(task_name="custom_processing", payload={"data": "example"})
+        assert (sent.mode, deliver.again()) == ("queued", 0)
+        assert own.done == [{"data": "example"}]
+    finally:
+        registry.registry.forget("custom_processing")

@@ -13,9 +13,8 @@ HEAVY = {"boto3", "botocore", "pydantic", "django", "jinja2", "msgspec", "asynci
 OURS = {"typing", "__future__", "sendmill"}
 
 
-def loaded_by(code: str) -> set[str]:
-    """Return the modules that a fresh interpreter has after some code, and had not before."""
-    script = f"import sys; before = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
+def printed(script: str) -> str:
+    """Return what a script prints in a fresh interpreter."""
     found = subprocess.run(
         [sys.executable, "-S", "-c", script],
         env={"PYTHONPATH": str(PACKAGE), "PATH": ""},
@@ -23,7 +22,13 @@ def loaded_by(code: str) -> set[str]:
         text=True,
         check=True,
     )
-    return set(found.stdout.split())
+    return found.stdout
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has after some code, and had not before."""
+    script = f"import sys; before = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
+    return set(printed(script).split())
 
 
 def test_the_package_alone_loads_nothing_but_itself() -> None:
@@ -50,6 +55,13 @@ def test_declaring_running_and_recording_tasks_loads_no_third_party(code: str) -
     roots = {name.partition(".")[0] for name in loaded_by(code)}
     assert not roots & HEAVY
     assert roots - OURS <= sys.stdlib_module_names | {"_contextvars"}
+
+
+def test_the_import_takes_less_than_30_ms() -> None:
+    # of this process's own time, so that a busy machine does not count; the best of a few
+    script = "import time; a = time.process_time(); import sendmill.tasks; "
+    script += "print(time.process_time() - a)"
+    assert min(float(printed(script)) for _ in range(5)) < 0.030
 
 
 def test_every_name_that_is_promised_is_there() -> None:
