@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Sendmill beside its peers in one run, and prints the ratios.
 #
-# Usage:        scripts/bench.sh [--only billed,plain,dispatch,cost,cold,tasks,pipeline]
+# Usage:        scripts/bench.sh [--only billed,plain,dispatch,cost,cold,pages,tasks,pipeline]
 # Environment:  BENCH        full (default, about fifteen minutes) or quick (under 90 s, no emulator)
 #               BENCH_PORT   port of the emulator of the pipeline row (default 4650)
 # Output:       tables on stdout; figures in build/bench/results.json

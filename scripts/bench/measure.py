@@ -2,7 +2,7 @@
 
     python measure.py            everything, about ten minutes
     python measure.py --quick    one round, in 90 seconds, without the emulator
-    python measure.py --only billed,plain,dispatch,cost,cold,tasks,pipeline
+    python measure.py --only billed,plain,dispatch,cost,cold,pages,tasks,pipeline
 
 Every row is a process of its own against a sink of its own process; rows take turns, and each
 figure is the median of its rounds. What others do on the machine meanwhile is printed beside it.
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     asked = parser.parse_args()
     run = Run(rounds=1, seconds=1.0, patience=3) if asked.quick else Run(3, 3.0, 20)
-    every = ["billed", "plain", "dispatch", "cost", "cold", "tasks"] + ["pipeline"] * (
+    every = ["billed", "plain", "dispatch", "cost", "cold", "pages", "tasks"] + ["pipeline"] * (
         not asked.quick
     )
     sections = [name for name in asked.only.split(",") if name] or every
@@ -109,6 +109,9 @@ def main() -> None:
                 steps[name](run, standing)
     if "cold" in sections:
         cold(run, quick=asked.quick)
+    if "pages" in sections:
+        pages = ["--rows=50000"] if asked.quick else []
+        subprocess.run([sys.executable, str(HERE / "paging.py"), *pages], check=False)
     if "tasks" in sections:
         options = ["--quick"] if asked.quick else []
         subprocess.run([sys.executable, str(HERE / "tasks.py"), *options], check=False)

@@ -1,8 +1,9 @@
-"""Send 3,000 mails through the whole stack on the emulator, and beside it through Celery.
+"""Send 3,000 mails through the whole stack on the emulator, beside it through Celery; then read.
 
 Both sides mail to the same stand-in for SES, one after the other. The emulator pays on one machine
 for the API, SQS, DynamoDB and Lambda at once, and Celery for Redis alone and for no ledger; the
-row says what a laptop does, not what AWS does.
+row says what a laptop does, not what AWS does. At last the routes that read are asked, the pages of
+those 3,000 among them.
 
     python pipeline.py [--mails N]
 
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 import load  # noqa: E402  it is found by the line above
+import paging  # noqa: E402  the same
 
 from stack import Stack, local_environment  # noqa: E402
 
@@ -51,7 +53,8 @@ def main() -> int:
         if theirs:
             print(f"  Celery prefork {WORKERS} + Redis, no ledger: {theirs:,.0f} mails/s")
             print(f"  ratio {ours / theirs:.2f}x (load before: {load_before:.1f})")
-    print()
+        print()
+        paging.show_routes(stack)
     return 0
 
 

@@ -2,9 +2,12 @@
 
 A process of its own, so that its CPU is nobody's; it prints its port. It keeps what PutItem brings
 and gives it back; a transaction is answered but changes nothing, so that the same rows can be sent
-for ever. It checks no signature: what is measured is the caller.
+for ever. It checks no signature: what is measured is the caller. Query answers with made-up rows,
+so many in all 16 partitions of a campaign, each like the row that was put last: a page costs it the
+same wherever it begins.
 
     python sink.py [--port 0] [--certificate FILE --key FILE] [--ses SECONDS] [--aws SECONDS]
+                   [--rows N]
 
     POST /_bench/delay    {"ses": seconds, "aws": seconds}
     GET  /_bench/counts   requests by kind
@@ -38,6 +41,9 @@ ACCOUNT = {
 }
 
 KEPT = 32
+PARTITIONS = 16
+_DIGITS = str.maketrans("0123456789", "abcdefghij")
+_LETTERS = str.maketrans("abcdefghij", "0123456789")
 
 Item = dict[str, dict[str, str]]
 Answer = tuple[int, str]
@@ -46,8 +52,9 @@ Answer = tuple[int, str]
 class Sink:
     """Hold what is shared by all connections."""
 
-    def __init__(self, delay: dict[str, float]) -> None:
+    def __init__(self, delay: dict[str, float], rows: int = 0) -> None:
         self.delay = delay
+        self._rows = rows // PARTITIONS
         self.counts: Counter[str] = Counter()
         self.recent: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._items: dict[tuple[str, str, str], Item] = {}
@@ -56,6 +63,7 @@ class Sink:
             "GetItem": self._get_item,
             "UpdateItem": self._update_item,
             "BatchGetItem": self._batch_get_item,
+            "Query": self._query,
             "SendMessage": self._send_message,
             "SendMessageBatch": self._send_message_batch,
             "GetSecretValue": self._get_secret_value,
@@ -119,6 +127,20 @@ class Sink:
             found = (self._items.get(_key(table, key)) for key in asked["Keys"])
             tables[table] = [item for item in found if item]
         return 200, _dumps({"Responses": tables, "UnprocessedKeys": {}})
+
+    def _query(self, body: bytes) -> Answer:
+        asked = json.loads(body)
+        last = next(
+            reversed([one for at, one in self._items.items() if at[0] == asked["TableName"]])
+        )
+        row = _dumps(last).replace(last["sk"]["S"], "R#%s")
+        after = asked.get("ExclusiveStartKey")
+        start = _number(after["sk"]["S"]) + 1 if after else 0
+        end = min(self._rows, start + asked["Limit"])
+        items = ",".join([row % _name(number) for number in range(start, end)])
+        more = {"pk": last["pk"], "sk": {"S": f"R#{_name(end - 1)}"}} if end < self._rows else None
+        left = f',"LastEvaluatedKey":{_dumps(more)}' if more else ""
+        return 200, f'{{"Count":{end - start},"Items":[{items}]{left}}}'
 
     def _send_message(self, _: bytes) -> Answer:
         self.counts["messages"] += 1
@@ -187,13 +209,21 @@ def _key(table: str, item: Item) -> tuple[str, str, str]:
     return table, item["pk"]["S"], item.get("sk", {"S": ""})["S"]
 
 
+def _name(number: int) -> str:
+    return f"{number:026}".translate(_DIGITS)
+
+
+def _number(key: str) -> int:
+    return int(key.removeprefix("R#").translate(_LETTERS))
+
+
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-async def serve(port: int, tls: ssl.SSLContext | None, delay: dict[str, float]) -> None:
+async def serve(port: int, tls: ssl.SSLContext | None, delay: dict[str, float], rows: int) -> None:
     """Serve until killed."""
-    sink = Sink(delay)
+    sink = Sink(delay, rows)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(sink), "127.0.0.1", port, ssl=tls, backlog=1024
     )
@@ -209,12 +239,14 @@ def main() -> None:
     parser.add_argument("--key", type=Path)
     parser.add_argument("--ses", type=float, default=0.0)
     parser.add_argument("--aws", type=float, default=0.0)
+    parser.add_argument("--rows", type=int, default=0)
     arguments = parser.parse_args()
     tls = None
     if arguments.certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(arguments.certificate, arguments.key)
-    asyncio.run(serve(arguments.port, tls, {"ses": arguments.ses, "aws": arguments.aws}))
+    delay = {"ses": arguments.ses, "aws": arguments.aws}
+    asyncio.run(serve(arguments.port, tls, delay, arguments.rows))
 
 
 if __name__ == "__main__":

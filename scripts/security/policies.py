@@ -24,8 +24,8 @@ FILES = (
 
 WHOLE = ("aws_iam_policy", "aws_iam_role_policy")  # a permission whose text the plan knows
 
-# What the roles of the pipeline are known for: they make and read what carries the prefix, and AWS gives
-# no names for some of it. Typing errors, unknown actions and impossible ARNs are still found.
+# What the roles of the pipeline are known for: they make and read what carries the prefix, and AWS
+# gives no names for some of it. Typing errors, unknown actions and impossible ARNs are still found.
 PIPELINE = ("aws_iam_role_policy.apply", "aws_iam_role_policy.plan")
 ACCEPTED = {
     "RESOURCE_STAR": "reading and making what has no name of ours before it exists",

@@ -34,7 +34,6 @@ def checkov() -> Path:
     return CHECKOV
 
 
-
 def test_every_exception_says_why() -> None:
     files = [path for path in (ROOT / "terraform").rglob("*.tf") if ".data" not in str(path)]
     found = [one for path in files for one in SKIP.findall(path.read_text())]
