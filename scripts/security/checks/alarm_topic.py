@@ -8,7 +8,7 @@ from checkov.common.models.enums import CheckCategories, CheckResult
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
 
 
-class TopicKey(BaseResourceCheck):
+class TopicKey(BaseResourceCheck):  # type: ignore[misc]  # checkov has an environment of its own
     """Ask every topic for a key of the account."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from checkov.common.models.enums import CheckCategories
 from checkov.terraform.checks.resource.base_resource_value_check import BaseResourceValueCheck
 
 
-class SesTls(BaseResourceValueCheck):
+class SesTls(BaseResourceValueCheck):  # type: ignore[misc]  # checkov has an environment of its own
     """Ask every SES v2 configuration set for ``tls_policy = "REQUIRE"``."""
 
     def __init__(self) -> None:
