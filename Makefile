@@ -150,7 +150,7 @@ sbom: setup ## Write the bill of materials and the licences of what Lambda runs
 	@scripts/build.sh lambda >&2 && scripts/sbom.sh
 
 ## Measure it
-.PHONY: bench cold-start load import-bench
+.PHONY: bench cold-start load import-bench soak
 bench: setup ## Print rates, CPU and cost beside peers, in one run (BENCH=quick for a short one)
 	@scripts/bench.sh
 
@@ -162,3 +162,6 @@ import-bench: up ## Import 300,000 contacts with the function's code; print rows
 
 load: up ## Send 10,000 contacts through the stack on the emulator and print the rate
 	@scripts/load.sh
+
+soak: up ## Send 100,000 contacts with faults, and check that nobody is lost and no process grows (RECIPIENTS=2000)
+	@scripts/soak.sh $(if $(RECIPIENTS),--recipients "$(RECIPIENTS)")
