@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fakes import CONFIG, NOW
 from sendmill.campaign import Service
 from sendmill.errors import StoreUnavailable
-from sendmill.rate import CUT_FACTOR, SAFETY, Account, Slot
+from sendmill.rate import CUT_FACTOR, SAFETY, SAMPLE_MAILS, Account, Slot
 from sendmill.store import AccountStore
 from sendmill.store.accounts import (
     ASK_AGAIN_SECONDS,
@@ -347,12 +347,24 @@ def test_refusals_cut_the_rate_of_every_worker(
     limiter: SharedLimiter, clock: Seconds, make: Callable[[], AccountStore], ses: Ses
 ) -> None:
     limiter.reserve(CONFIG, 1)
-    limiter.report(CONFIG, sent=1, throttled=9)
+    for _ in range(SAMPLE_MAILS // 10):
+        limiter.report(CONFIG, sent=1, throttled=9)
     other = SharedLimiter(make(), ask=ses, home=HOME, clock=clock)
     assert other.reserve(CONFIG, 1).rate == pytest.approx(10.0 * CUT_FACTOR)
     clock.now += 60
     limiter.report(CONFIG, sent=10, throttled=0)
     assert make().load(HOME).factor == pytest.approx(CUT_FACTOR + 0.02)
+
+
+def test_single_refusals_do_not_add_up_to_a_cut(
+    limiter: SharedLimiter, make: Callable[[], AccountStore]
+) -> None:
+    # three of ten are refused, and two of them again, and one of these, as `delivery` sends them
+    limiter.reserve(CONFIG, 1)
+    for _ in range(50):
+        for sent, throttled in ((7, 3), (1, 2), (1, 1), (0, 1), (1, 0)):
+            limiter.report(CONFIG, sent=sent, throttled=throttled)
+    assert make().load(HOME).factor == 1.0
 
 
 def test_a_batch_without_refusals_writes_nothing(limiter: SharedLimiter, calls: list[str]) -> None:

@@ -22,6 +22,8 @@ DEFAULT_RATE = 14.0
 CUT_ABOVE = 0.7
 CUT_FACTOR = 0.8
 MIN_FACTOR = 0.1
+# What a worker has heard of so many mails says something; one of one refused says nothing.
+SAMPLE_MAILS = 20
 # Back to full speed within about four minutes, in steps.
 RECOVERY_SECONDS = 5
 RECOVERY_STEP = 0.02

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from sendmill.campaign import Config, Service
 from sendmill.errors import RetryableError, StoreUnavailable
-from sendmill.rate import Account, Slot, after_batch, starts_in, taken_until
+from sendmill.rate import SAMPLE_MAILS, Account, Slot, after_batch, starts_in, taken_until
 from sendmill.store.item import (
     CONDITION_FAILED,
     Item,
@@ -158,6 +159,7 @@ class SharedLimiter:
         self._home = home
         self._clock = clock
         self._unanswered: dict[str, int] = {}
+        self._heard: dict[str, Counter[str]] = {}
 
     def reserve(self, config: Config, count: int) -> Slot:
         """Return the slot of ``count`` mails; it is taken, whether used or not."""
@@ -172,12 +174,22 @@ class SharedLimiter:
         return Slot(starts_in=wait, rate=rate)
 
     def report(self, config: Config, *, sent: int, throttled: int) -> None:
-        """Cut the rate when most of a batch was refused, and let it recover."""
+        """Cut the rate when most of a sample was refused, and let it recover.
+
+        What was refused comes again in small groups: judged one by one, they would cut and cut.
+        """
         if config.email_service is not Service.SES:
             return
         region = config.aws_region or self._home
+        heard = self._heard.setdefault(region, Counter())
+        heard.update(sent=sent, throttled=throttled)
+        refused = 0
+        if heard.total() >= SAMPLE_MAILS:
+            refused = heard["throttled"]
+            self._heard.pop(region)
         account = self._accounts.load(region)
-        after = after_batch(account, sent=sent, throttled=throttled, now=int(self._clock()))
+        accepted = heard.total() - refused
+        after = after_batch(account, sent=accepted, throttled=refused, now=int(self._clock()))
         if after != account:
             self._accounts.save_factor(region, after, was=account)
 
