@@ -120,6 +120,11 @@ output "task_upload_policy_json" {
   value       = module.tasks.upload_policy_json
 }
 
+output "task_receipts_policy_json" {
+  description = "Permission to share the table that says what became of each task, for the application's role."
+  value       = module.tasks.receipts_policy_json
+}
+
 output "task_delay_policy_json" {
   description = "Permission to send tasks that are due in more than 15 minutes, for the application's role."
   value       = module.tasks.delay_policy_json

@@ -155,6 +155,7 @@ run "aws" {
         watch     = data.aws_iam_policy_document.watch
         receipts  = data.aws_iam_policy_document.receipts_write
         list      = data.aws_iam_policy_document.receipts_list
+        share     = data.aws_iam_policy_document.receipts_share
         upload    = data.aws_iam_policy_document.upload
         schedules = data.aws_iam_policy_document.schedules
         } : name => toset(flatten([
@@ -178,6 +179,11 @@ run "aws" {
         "dynamodb:UpdateItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
       ])
       list = toset(["dynamodb:Query on arn:aws:dynamodb:us-east-1:111111111111:table/tasks/index/recent"])
+      share = toset([
+        "dynamodb:GetItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
+        "dynamodb:PutItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
+        "dynamodb:UpdateItem on arn:aws:dynamodb:us-east-1:111111111111:table/tasks",
+      ])
       upload = toset([
         "s3:PutObject on arn:aws:s3:::files/reports/*",
         "s3:PutObject on arn:aws:s3:::files/tasks/*",
@@ -333,10 +339,10 @@ run "an_application_may_use_the_keys_of_what_it_sends_and_no_other" {
     condition = jsonencode({
       for name, document in data.aws_iam_policy_document.application : name => [for s in document.statement : [s.actions, s.resources, s.condition]]
       }) == jsonencode({
-      for name, service in { send = "queues", upload = "data" } : name => [[
+      for name, use in { send = ["queues", "sqs"], upload = ["data", "s3"], receipts = ["data", "dynamodb"] } : name => [[
         ["kms:Decrypt", "kms:GenerateDataKey"],
-        ["arn:aws:kms:us-east-1:111111111111:key/${service}"],
-        [{ test = "StringEquals", variable = "kms:ViaService", values = ["${name == "send" ? "sqs" : "s3"}.us-east-1.amazonaws.com"] }],
+        ["arn:aws:kms:us-east-1:111111111111:key/${use[0]}"],
+        [{ test = "StringEquals", variable = "kms:ViaService", values = ["${use[1]}.us-east-1.amazonaws.com"] }],
       ]]
     })
     error_message = "An application may use other keys, or its own way: ${jsonencode(data.aws_iam_policy_document.application)}"

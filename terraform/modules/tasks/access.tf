@@ -42,6 +42,9 @@ data "aws_iam_policy_document" "application" {
   for_each = {
     send   = { document = data.aws_iam_policy_document.send, key = lookup(var.deployment.keys, "queues", ""), service = "sqs" }
     upload = { document = data.aws_iam_policy_document.upload, key = lookup(var.deployment.keys, "data", ""), service = "s3" }
+    receipts = {
+      document = data.aws_iam_policy_document.receipts_share, key = lookup(var.deployment.keys, "data", ""), service = "dynamodb"
+    }
   }
 
   source_policy_documents = [each.value.document.json]
@@ -109,6 +112,15 @@ data "aws_iam_policy_document" "receipts_write" {
   statement {
     sid       = "ClaimAndRecordTasks"
     actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.receipts.arn]
+  }
+}
+
+# An application whose workers share the receipts, or that keeps the results of its tasks beside them.
+data "aws_iam_policy_document" "receipts_share" {
+  statement {
+    sid       = "ShareReceiptsAndResults"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [aws_dynamodb_table.receipts.arn]
   }
 }

@@ -61,6 +61,11 @@ output "upload_policy_json" {
   value       = data.aws_iam_policy_document.application["upload"].json
 }
 
+output "receipts_policy_json" {
+  description = "Permission to share the table of receipts, for the application's role."
+  value       = data.aws_iam_policy_document.application["receipts"].json
+}
+
 output "delay_policy_json" {
   description = "Permission to have a task wait for more than 15 minutes, for the application's role."
   value       = data.aws_iam_policy_document.delay.json
