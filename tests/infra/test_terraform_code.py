@@ -26,6 +26,7 @@ FUNCTION_OF = {
     "WorkerSettings": "email_worker",
     "FeedbackSettings": "feedback",
     "SweepSettings": "schedule",
+    "TaskFileSettings": "tasks",
     "TaskSettings": "tasks",
 }
 

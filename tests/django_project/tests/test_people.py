@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
+
+import boto3
 from common.tasks import process_guard_report, send_notification_email
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
+from guards.files import hand_in
+from guards.models import GuardReport
+from PIL import Image
 
 from sendmill.contrib.django.people import find_user
-from tests.support import QuietCase, in_memory, tasks_setting
+from sendmill.tasks.builtin import wiring
+from tests.support import CloudCase, QuietCase, in_memory, tasks_setting
 
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
 
@@ -63,3 +72,25 @@ class PeopleTest(QuietCase):
                 self.assertIsNone(find_user(wrong))
         get_user_model().objects.create_user("mute", "")
         self.assertIsNone(find_user(get_user_model().objects.get(username="mute").pk))
+
+
+class ReportTest(CloudCase):
+    @override_settings(
+        SENDMILL_DIRECT_EMAIL_BACKEND=LOCMEM, TASK_FILES_BUCKET="files", USE_ASYNC_TASKS=False
+    )
+    def test_with_synchronous_tasks_a_report_is_worked_off_at_once(self) -> None:
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="files")
+        picture = io.BytesIO()
+        Image.new("RGB", (800, 600)).save(picture, "JPEG")
+        files = [SimpleUploadedFile("gate.jpg", picture.getvalue())]
+        report = GuardReport.objects.create(title="Gate 4")
+        wiring.forget()
+        self.addCleanup(wiring.forget)
+        with self.settings(TASKS=tasks_setting(claim_check_bucket="files")):
+            hand_in(report, files, "boss@example.com")
+        found = s3.get_object(Bucket="files", Key=f"reports/{report.pk}/result.json")
+        self.assertEqual(json.load(found["Body"])["status"], "done")
+        (letter,) = mail.outbox
+        self.assertEqual(letter.to, ["boss@example.com"])
+        self.assertEqual(letter.subject, f"Report {report.pk}: done")

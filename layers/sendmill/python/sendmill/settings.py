@@ -116,16 +116,21 @@ class FeedbackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFileSettings:
+    """Settings of the tasks that work on files: also where an application runs them itself."""
+
+    sendmill_task_link_minutes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSettings:
-    """Settings of the task processor beside those of :mod:`sendmill.tasks.config`."""
+    """Settings by which the task processor mails, beside :mod:`sendmill.tasks.config`."""
 
     recipients_table: str
     keys_secret_name: str
-    sendmill_task_bucket: str
     sendmill_task_receipts_table: str
     default_from_email: str
     sendmill_task_email_service: str = ""
-    sendmill_task_link_minutes: str = ""
     ses_configuration_set: str = ""
     mail_secret_name: str = ""
     aws_region: str = ""

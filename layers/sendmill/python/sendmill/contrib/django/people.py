@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 
 from sendmill.tasks.builtin.notification import Notification, use_notifier
 from sendmill.tasks.builtin.people import People, Person, UserId, register_user_lookup
+from sendmill.tasks.builtin.texts import TEXTS
 
 if TYPE_CHECKING:
     from sendmill.tasks.context import TaskContext
@@ -72,7 +73,7 @@ class DjangoNotifier:
         people = People(read=lambda name: None)
         person = people.find(notification.user_id, email=notification.email)
         seen = notification.seen_by(person)
-        templates = LetterTemplates(sources=())
+        templates = LetterTemplates(sources=(TEXTS.get,))
         found = templates.render(notification.template_name, notification.subject, seen)
         letter = EmailMultiAlternatives(found.subject, found.text, None, [person.email])
         if found.html:

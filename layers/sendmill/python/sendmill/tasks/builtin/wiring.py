@@ -14,9 +14,10 @@ from botocore.config import Config as ClientConfig
 
 from sendmill import aws
 from sendmill.campaign import config_from_mapping
+from sendmill.errors import InvalidSettings
 from sendmill.provider import ProviderMailer, SesProvider
 from sendmill.secret import SecretStore
-from sendmill.settings import TaskSettings, load
+from sendmill.settings import TaskFileSettings, TaskSettings, load
 from sendmill.store import RecipientStore
 from sendmill.tasks.builtin.email import Notifier
 from sendmill.tasks.builtin.file_store import FileStore
@@ -28,6 +29,7 @@ from sendmill.tasks.builtin.reports import LinkMailer, ReportWriter
 from sendmill.tasks.builtin.send_log import SendLog
 from sendmill.tasks.builtin.texts import TEXTS
 from sendmill.tasks.client import sqs_client
+from sendmill.tasks.config import current
 
 # Where a function, or an application that runs its tasks itself, may bring templates along.
 _PACKAGED = Path(os.environ.get("LAMBDA_TASK_ROOT") or ".") / "templates"
@@ -49,7 +51,7 @@ def report_writer() -> ReportWriter:
 @lru_cache(maxsize=1)
 def link_mailer() -> LinkMailer:
     """Return what mails links to reports."""
-    minutes = int(_settings().sendmill_task_link_minutes or 5)
+    minutes = int(load(TaskFileSettings).sendmill_task_link_minutes or 5)
     return LinkMailer(files=_files(), notifier=notifier(), link_seconds=60 * minutes)
 
 
@@ -78,9 +80,13 @@ def _settings() -> TaskSettings:
 
 @lru_cache(maxsize=1)
 def _files() -> FileStore:
+    config = current()
+    if not config.claim_check_bucket:
+        raise InvalidSettings("the environment lacks SENDMILL_TASK_BUCKET")
     # links are signed with it, and KMS and newer regions take no older signature
     client = boto3.client(
         "s3",
+        region_name=config.region or None,
         config=ClientConfig(
             signature_version="s3v4",
             retries={"total_max_attempts": 4, "mode": "standard"},
@@ -88,7 +94,7 @@ def _files() -> FileStore:
             read_timeout=20,
         ),
     )
-    return FileStore(client=client, bucket=_settings().sendmill_task_bucket)
+    return FileStore(client=client, bucket=config.claim_check_bucket)
 
 
 @lru_cache(maxsize=1)
