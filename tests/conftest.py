@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -114,6 +115,30 @@ def stack(emulator_port: int) -> Stack:
     found = Stack.local(emulator_port)
     found.sign_in()
     return found
+
+
+@pytest.fixture(scope="session")
+def person(stack: Stack) -> Callable[[str], tuple[str, str]]:
+    """A function from a role to the name and password of somebody who has it."""
+
+    def make(role: str) -> tuple[str, str]:
+        cognito, pool = stack.client("cognito-idp"), stack.outputs["user_pool_id"]
+        name, password = f"{role}{secrets.token_hex(2)}@example.org", secrets.token_hex(8) + "aA1!"
+        cognito.admin_create_user(
+            UserPoolId=pool,
+            Username=name,
+            MessageAction="SUPPRESS",
+            TemporaryPassword=password,
+            UserAttributes=[{"Name": "email", "Value": name}],
+        )
+        cognito.admin_set_user_password(
+            UserPoolId=pool, Username=name, Password=password, Permanent=True
+        )
+        if role != "nobody":
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=role)
+        return name, password
+
+    return make
 
 
 @pytest.fixture

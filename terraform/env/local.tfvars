@@ -14,6 +14,9 @@ default_from_email = "noreply@example.com"
 # A program of each role, for the tests.
 programs = { viewer = "viewer", editor = "editor", sender = "sender", admin = "admin" }
 
+# Where `sendmill login` has the browser come back to.
+console_urls = ["http://localhost:8976/"]
+
 list_retention_days   = 1
 customer_managed_keys = false
 log                   = { level = "DEBUG", retention_days = 1 }

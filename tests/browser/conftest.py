@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,30 +48,6 @@ def axe() -> str:
 def console_url(stack: Stack) -> str:
     """Where people open the console; ``CONSOLE_URL`` names one served from the sources."""
     return os.environ.get("CONSOLE_URL") or str(stack.outputs["console_urls"][0])
-
-
-@pytest.fixture(scope="package")
-def person(stack: Stack) -> Callable[[str], tuple[str, str]]:
-    """A function from a role to the name and password of somebody who has it."""
-
-    def make(role: str) -> tuple[str, str]:
-        cognito, pool = stack.client("cognito-idp"), stack.outputs["user_pool_id"]
-        name, password = f"{role}{secrets.token_hex(2)}@example.org", secrets.token_hex(8) + "aA1!"
-        cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=name,
-            MessageAction="SUPPRESS",
-            TemporaryPassword=password,
-            UserAttributes=[{"Name": "email", "Value": name}],
-        )
-        cognito.admin_set_user_password(
-            UserPoolId=pool, Username=name, Password=password, Permanent=True
-        )
-        if role != "nobody":
-            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=role)
-        return name, password
-
-    return make
 
 
 @pytest.fixture(scope="package")

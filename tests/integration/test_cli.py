@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +22,11 @@ from integration.harness import ROOT
 from stack import Stack, local_environment
 
 pytestmark = pytest.mark.integration
+
+# Where the command has a browser come back to.
+BACK = "http://localhost:8976/"
+# Of RFC 7636, appendix B, with the challenge below.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
 class Shell:
@@ -42,6 +54,23 @@ class Shell:
         )
         assert found.returncode == code, found.stdout + found.stderr
         return found
+
+    @contextmanager
+    def begun(self, *words: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin a command, and end it if it does not end by itself."""
+        running = subprocess.Popen(
+            [sys.executable, "-m", "sendmill.cli", *words],
+            cwd=ROOT,
+            env=self._environment | changes,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
     def json(self, *words: str, code: int = 0) -> Any:
         """Return the one line of JSON that a command answers."""
@@ -144,3 +173,87 @@ def test_each_failure_has_its_exit_code(shell: Shell) -> None:
     shell.run("suppressions", "add", "no address", code=2)
     shell.run("whoami", code=4, SENDMILL_TOKEN="wrong")
     shell.run("logs", "nobody", "--env", "local", code=5)
+
+
+def test_a_person_signs_in_with_a_browser_and_stays_signed_in(
+    shell: Shell, person: Callable[[str], tuple[str, str]], tmp_path: Path
+) -> None:
+    alone = {"SENDMILL_TOKEN": "", "XDG_CONFIG_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    shell.run("whoami", code=4, **alone)
+    name, password = person("sender")
+    with shell.begun("login", "--no-browser", **alone) as login:
+        assert login.stderr is not None
+        told = login.stderr.readline()
+        page = told.removeprefix("Sign in here: ").strip()
+        open_page(signed_in_at(page, name, password))
+        said, _ = login.communicate(timeout=60)
+        assert (login.returncode, "sender" in said) == (0, True), told + said
+    assert "sender" in shell.run("whoami", **alone).stdout
+    # a token that is over is renewed by the refresh token, without a browser
+    kept = tmp_path / "sendmill/credentials.json"
+    profiles = json.loads(kept.read_text())
+    first = profiles["default"]["access_token"]
+    profiles["default"] |= {"access_token": "over", "expires_at": 1}
+    kept.write_text(json.dumps(profiles))
+    assert "sender" in shell.run("whoami", **alone).stdout
+    assert json.loads(kept.read_text())["default"]["access_token"] not in ("over", first)
+    shell.run("logout", **alone)
+    shell.run("whoami", code=4, **alone)
+
+
+def test_a_code_is_worth_nothing_without_its_verifier(
+    stack: Stack, person: Callable[[str], tuple[str, str]]
+) -> None:
+    oidc = stack.request("GET", "/app/config.json", token="")["oidc"]
+    asked = {
+        "response_type": "code",
+        "client_id": oidc["client_id"],
+        "redirect_uri": BACK,
+        "scope": oidc["scope"],
+        "state": "s",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }
+    page = f"{oidc['authorization_endpoint']}?{urllib.parse.urlencode(asked)}"
+    for verifier, good in (("wrong" * 10, False), (VERIFIER, True)):
+        came = urllib.parse.urlsplit(signed_in_at(page, *person("viewer")))
+        given = {
+            "grant_type": "authorization_code",
+            "client_id": oidc["client_id"],
+            "code": dict(urllib.parse.parse_qsl(came.query))["code"],
+            "redirect_uri": BACK,
+            "code_verifier": verifier,
+        }
+        try:
+            answer = json.loads(open_page(oidc["token_endpoint"], given))
+        except urllib.error.HTTPError as error:
+            answer = json.loads(error.read())
+        assert ("access_token" in answer) is good, answer
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Stay where the answer is: whoever asked wants to see where it leads."""
+
+
+def signed_in_at(page: str, name: str, password: str) -> str:
+    """Fill in the issuer's page as a browser does; return where it leads back to."""
+    shown = open_page(page)
+    fields = {
+        key: html.unescape(value)
+        for key, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown)
+    }
+    given = urllib.parse.urlencode(fields | {"username": name, "password": password}).encode()
+    form = urllib.parse.urljoin(page, html.unescape(re.findall(r'action="([^"]+)"', shown)[0]))
+    try:
+        urllib.request.build_opener(_Stay).open(form, given, timeout=30)
+    except urllib.error.HTTPError as answer:
+        return str(answer.headers["Location"])
+    raise AssertionError(f"{form} led nowhere")
+
+
+def open_page(url: str, form: dict[str, str] | None = None) -> str:
+    """Return what an address shows; a name below localhost is this machine."""
+    data = None if form is None else urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(url.replace("//localhost", "//127.0.0.1"), data, 30) as answer:
+        return str(answer.read().decode())

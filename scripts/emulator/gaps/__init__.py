@@ -10,7 +10,7 @@ Sending is not closed here: the SES stand-in beside the emulator does it (`stand
 
 from __future__ import annotations
 
-from gaps import alarms, apigateway, message_moves, queue_metrics, schedules, ses_identity
+from gaps import alarms, apigateway, cognito, message_moves, queue_metrics, schedules, ses_identity
 
 
 def close_all() -> None:
@@ -23,3 +23,4 @@ def close_all() -> None:
     schedules.close_context()
     ses_identity.close()
     apigateway.close()
+    cognito.close()

@@ -54,7 +54,8 @@ class Output:
     def say(self, text: str) -> None:
         """Tell a person something beside the answer."""
         if not self.as_json:
-            self._aside.print(escape(text))
+            # not folded: an address that is cut in two is no address any more
+            self._aside.print(escape(text), soft_wrap=True)
 
     def fail(self, text: str, problem: Mapping[str, Any], exit_code: int) -> None:
         """Tell what went wrong, on the stream beside; as JSON with ``--json``."""
