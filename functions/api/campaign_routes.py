@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from bodies import CampaignBody, ResolveBody, RetryBody
@@ -19,7 +19,7 @@ from sendmill.rate import Account
 from sendmill.roles import Role
 from sendmill.store import CampaignStore, RecipientSearch, TimelineStore
 from sendmill.store.look import Wanted
-from sendmill.timeline import Point, eta_of, point_of, rate_of, thinned
+from sendmill.timeline import Point, curve, eta_of, point_of, rate_of, thinned
 from table import RouteTable
 from views import campaign_view, page_view, recipients_csv, row_view
 
@@ -33,6 +33,7 @@ _EXPORT_PAGES = 8
 _STATUS_PAGES = 10
 # A point is noted while somebody looks, but not for every look.
 _NOTE_SECONDS = 10
+_OVER = (Status.COMPLETE, Status.COMPLETE_WITH_UNKNOWN, Status.CANCELLED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,8 @@ class Showing:
             not points or now - points[-1].at >= _NOTE_SECONDS
         ):
             self.timeline.note(campaign.id, live)
-        points = [*points, live] if campaign.status is not Status.DRAFT else []
         sending = campaign.status is Status.RUNNING and progress.open() > 0
-        rate = rate_of(points) if sending else 0.0
+        rate = rate_of([*points, live]) if sending else 0.0
         account = self.account(campaign.content.config.aws_region)
         left = account.left_today()
         return json_answer(
@@ -81,7 +81,7 @@ class Showing:
                 "body": campaign.content.body,
                 "text": campaign.content.text,
                 "defaults": dict(campaign.content.defaults),
-                "timeline": [asdict(point) for point in thinned(_begun(campaign, points))],
+                "timeline": [asdict(point) for point in thinned(_curve(campaign, points, live))],
                 "rate_per_second": rate,
                 "eta_seconds": eta_of(progress.open(), rate) if sending else 0,
                 "quota": {
@@ -92,11 +92,11 @@ class Showing:
         )
 
 
-def _begun(campaign: Campaign, points: list[Point]) -> list[Point]:
-    """Return the points with one of zeros before the first."""
-    if not points or not (points[0].accepted or points[0].failed):
-        return points
-    return [Point(at=min(campaign.created_at, points[0].at), accepted=0, failed=0), *points]
+def _curve(campaign: Campaign, noted: Sequence[Point], live: Point) -> list[Point]:
+    if campaign.status is Status.DRAFT:
+        return []
+    made, changed = campaign.created_at, campaign.changed_at
+    return curve(noted, live, made_at=made, changed_at=changed, over=campaign.status in _OVER)
 
 
 def add_campaign_routes(

@@ -8,7 +8,7 @@ from sendmill.advice import advise, failures, group_of
 from sendmill.ledger import State
 from sendmill.outcome import Phase, classify_ses, classify_smtp_reply
 from sendmill.reputation import Standing, received
-from sendmill.timeline import MAX_POINTS, Point, eta_of, point_of, rate_of, thinned
+from sendmill.timeline import MAX_POINTS, Point, curve, eta_of, point_of, rate_of, thinned
 
 
 def test_every_reason_of_ses_and_smtp_has_advice_of_its_own() -> None:
@@ -61,6 +61,28 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
 
 def test_the_eta_says_when_nobody_waits_or_that_it_cannot_be_said() -> None:
     assert (eta_of(0, 0.0), eta_of(10, 0.0), eta_of(10, 3.0)) == (0, -1, 4)
+
+
+def test_a_curve_begins_with_the_first_mails_and_not_with_the_draft() -> None:
+    noted = points((10_000, 500), (10_060, 900))
+    found = curve(noted, points((10_070, 950))[0], made_at=7, changed_at=9_950, over=False)
+    assert found == points((9_940, 0), (10_000, 500), (10_060, 900), (10_070, 950))
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        ([(100, 20), (160, 70)], [(90, 0), (100, 20), (160, 70)]),
+        ([(100, 20)], [(90, 0), (100, 20), (150, 70)]),
+        ([], [(90, 0), (150, 70)]),
+    ],
+)
+def test_the_curve_of_a_campaign_that_is_over_ends_with_it(
+    noted: list[tuple[int, int]], expected: list[tuple[int, int]]
+) -> None:
+    live = Point(at=99_999, accepted=70, failed=0)
+    found = curve(points(*noted), live, made_at=90, changed_at=150, over=True)
+    assert found == points(*expected)
 
 
 def test_a_long_timeline_is_thinned_evenly_and_keeps_its_ends() -> None:

@@ -8,12 +8,14 @@ a batch; this costs one a minute and a campaign.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from sendmill.ledger import State
 
 MAX_POINTS = 120
+# The sweep notes a point every so many seconds.
+NOTED_SECONDS = 60
 # The rate is what was accepted within this many seconds.
 RATE_SECONDS = 60
 
@@ -30,6 +32,31 @@ class Point:
 def point_of(states: Mapping[str, int], at: int) -> Point:
     """Return what the counts of states say now."""
     return Point(at=at, accepted=states.get(State.ACCEPTED, 0), failed=states.get(State.FAILED, 0))
+
+
+def curve(
+    noted: Sequence[Point], live: Point, *, made_at: int, changed_at: int, over: bool
+) -> list[Point]:
+    """Return the points from the first mail to the last, or to now while it runs.
+
+    It begins at zero within the minute before the first point, not when the draft was made; that
+    of a campaign that is ``over`` ends where its status changed, not where somebody looks.
+    """
+    points = list(noted)
+    if not over:
+        points.append(live)
+    elif not points or _count(points[-1]) != _count(live):
+        last = points[-1].at if points else made_at
+        points.append(replace(live, at=min(live.at, max(changed_at, last + 1))))
+    first = points[0]
+    if _count(first) == (0, 0):
+        return points
+    begun = min(first.at - 1, max(made_at, first.at - NOTED_SECONDS))
+    return [Point(at=begun, accepted=0, failed=0), *points]
+
+
+def _count(point: Point) -> tuple[int, int]:
+    return point.accepted, point.failed
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
