@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Dialog, Page, Request, expect
+from playwright.sync_api import Dialog, FrameLocator, Page, Request, expect
 
 PICTURES = Path(__file__).resolve().parents[2] / "build/screenshots"
 
@@ -46,6 +46,12 @@ class Desk:
         self.page.fill("#password", password)
         self.page.press("#password", "Enter")
         self.page.locator("main[data-page] h1").wait_for()
+
+    def preview(self) -> FrameLocator:
+        """Return the mail in the preview, once it is the one that stands in the form."""
+        frame = self.page.get_by_title("Preview of the mail")
+        expect(frame).to_have_attribute("aria-busy", "false")
+        return frame.content_frame.get_by_title("The mail").content_frame
 
     def left(self, host: str) -> list[str]:
         """Return the requests to a host that the page's own policy did not stop."""

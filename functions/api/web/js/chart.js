@@ -43,7 +43,7 @@ function Curve({ rates, limit, width }) {
   return html`<svg class="plot" viewBox=${`0 0 ${width} ${HEIGHT}`} role="img" aria-label=${said}>
     ${[0, top / 2, top].map(
       (rate) => html`<line class="grid" x1=${LEFT} x2=${width} y1=${y(rate)} y2=${y(rate)} />
-        <text x=${LEFT - 8} y=${y(rate) + 4} text-anchor="end">${rate < 10 && rate % 1 ? rate.toFixed(1) : number(Math.round(rate))}</text>`,
+        <text x=${LEFT - 8} y=${y(rate) + 4} text-anchor="end">${rate >= 10 ? number(Math.round(rate)) : Number(rate.toPrecision(2))}</text>`,
     )}
     <path class="area" d=${`${path}L${x(last)} ${y(0)}L${LEFT} ${y(0)}Z`} />
     <path class="curve" d=${path} />

@@ -5,26 +5,38 @@ import { Dialog, Field, Notice, Wrong, useLater, useLoad } from "./ui.js";
 import { count, plain } from "./words.js";
 
 const FRAME = new URL("../preview.html", import.meta.url);
+const NOTHING = '<p style="color:#56616f">The message appears here as you write it.</p>';
 
+// What is written, made into a mail for a contact. `busy` until the mail is of what stands in the form now.
 export function usePreview(written, listId) {
-  const [contact, setContact] = useState(null);
-  const { subject, body, text, defaults } = useLater(written, 350);
-  const [found, setFound] = useState({ data: null, error: null });
+  const [chosen, setChosen] = useState({ listId: "", contact: null });
+  // of the list that is chosen now: until its contacts are there, nobody
+  const known = chosen.listId === listId;
+  const contact = known ? chosen.contact : null;
+  const wanted = known ? asked(written, contact, listId) : "waiting";
+  const due = useLater(wanted, 350);
+  const [found, setFound] = useState({ data: null, error: null, of: "" });
   useEffect(() => {
-    if (!subject && !body) return setFound({ data: null, error: null });
+    if (due === "waiting") return undefined;
+    if (!due) return setFound({ data: null, error: null, of: due });
     let here = true;
-    const ask = { subject: subject?.trim() ? subject : "No subject yet", body: body?.trim() ? body : "No text yet", ...(text && { text }), ...(defaults && { defaults }), ...about(contact, listId) };
-    post("templates/preview", ask, { key: "" }).then(
-      (data) => here && setFound({ data, error: null }),
-      (error) => here && setFound((before) => ({ ...before, error })),
+    post("templates/preview", JSON.parse(due), { key: "" }).then(
+      (data) => here && setFound({ data, error: null, of: due }),
+      (error) => here && setFound((before) => ({ ...before, error, of: due })),
     );
     return () => (here = false);
-  }, [subject, body, text, JSON.stringify(defaults), listId, contact?.contact_id]);
-  return { ...found, contact, setContact };
+  }, [due]);
+  const setContact = (one) => setChosen({ listId, contact: one });
+  return { data: found.data, error: found.error, busy: found.of !== wanted, contact, setContact };
 }
 
-const about = (contact, listId) =>
-  contact ? { list_id: listId, contact_id: contact.contact_id } : { contact: { email: "reader@example.com" } };
+// The request as text, so that it can be compared; empty while nothing is written.
+function asked({ subject, body, text, defaults }, contact, listId) {
+  if (!subject && !body) return "";
+  const about = contact ? { list_id: listId, contact_id: contact.contact_id } : { contact: { email: "reader@example.com" } };
+  const said = { subject: subject?.trim() ? subject : "No subject yet", body: body?.trim() ? body : "No text yet" };
+  return JSON.stringify({ ...said, ...(text && { text }), ...(defaults && { defaults }), ...about });
+}
 
 export function MailView({ preview, listId }) {
   const [form, setForm] = useState("html");
@@ -44,9 +56,9 @@ export function MailView({ preview, listId }) {
     <//>`}
     <${Wrong} error=${error} />
     <div class="mail">
-      <div class="mail-head"><strong>${data?.subject || "Subject"}</strong>
+      <div class="mail-head"><strong>${data?.subject || "No subject yet"}</strong>
         <dl><dt>To</dt><dd>${contact?.email || "reader@example.com"}</dd></dl></div>
-      ${form === "html" ? html`<${Frame} mail=${data?.html || ""} />` : html`<pre tabindex="0" aria-label="Plain text of the mail">${data?.text || ""}</pre>`}
+      ${form === "html" ? html`<${Frame} mail=${data?.html || NOTHING} busy=${preview.busy} />` : html`<pre tabindex="0" aria-label="Plain text of the mail">${data?.text || ""}</pre>`}
     </div>
     <p class="hint">Pictures from the web are not fetched here, and links do nothing.</p>
   </section>`;
@@ -54,7 +66,7 @@ export function MailView({ preview, listId }) {
 
 // The frame has an origin of its own, so it is handed each new mail as a message once it says that it is ready,
 // and says in its turn when the mail stands; until then it is busy.
-function Frame({ mail }) {
+function Frame({ mail, busy }) {
   const frame = useRef(null);
   const turn = useRef(0);
   const [ready, setReady] = useState(0);
@@ -75,7 +87,7 @@ function Frame({ mail }) {
     setShown(false);
     frame.current.contentWindow.postMessage({ html: mail, turn: turn.current }, "*");
   }, [mail, ready]);
-  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0" aria-busy=${!shown}></iframe>`;
+  return html`<iframe ref=${frame} src=${FRAME} sandbox="allow-scripts" title="Preview of the mail" tabindex="0" aria-busy=${busy || !shown}></iframe>`;
 }
 
 function Contacts({ listId, chosen, onChoose }) {
@@ -87,8 +99,10 @@ function Contacts({ listId, chosen, onChoose }) {
   );
   const items = found.data?.items || [];
   useEffect(() => {
-    if (!items.some((one) => one.contact_id === chosen?.contact_id) && !asked) onChoose(items[0] || null);
-  }, [found.data]);
+    if (!found.data && !found.error) return;
+    const there = items.some((one) => one.contact_id === chosen?.contact_id);
+    if (!there && !(asked && chosen)) onChoose(items[0] || null);
+  }, [found.data, found.error]);
   if (!listId) return html`<p class="hint">Choose a list, and the preview is made with one of its contacts.</p>`;
   return html`<div class="toolbar">
     <${Field} label="Find a contact" type="search" value=${query} onInput=${setQuery} />

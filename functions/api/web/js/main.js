@@ -106,9 +106,8 @@ function Shell({ config, me }) {
 const Brand = () => html`<a class="brand" href="#/campaigns"><${Mark} />Sendmill</a>`;
 const Mark = () =>
   html`<svg class="icon mark" viewBox="0 0 24 24" aria-hidden="true"><path d="M3 6h18v12H3zM3.5 6.5 12 13l8.5-6.5" /></svg>`;
-const Nowhere = () => html`<div class="page narrow">
-  <h1 tabindex="-1">There is no such page</h1><p><a href="#/campaigns">Go to the campaigns</a></p>
-</div>`;
+const Nowhere = () => html`<${Page}><${Head} title="There is no such page" sub="What the address names may have been deleted." />
+  <p><a class="button" href="#/campaigns">Go to the campaigns</a></p><//>`;
 
 function Theme() {
   const [theme, setTheme] = useState(localStorage.getItem("sendmill.theme") || "");

@@ -1,17 +1,24 @@
 // What things are called and how numbers look. Every page takes its words from here.
 const NUMBER = new Intl.NumberFormat("en");
 const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 const HOUR = new Intl.DateTimeFormat("en", { timeStyle: "medium" });
 
 export const number = (value) => NUMBER.format(value ?? 0);
 export const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 export const when = (seconds) => (seconds ? DAY.format(seconds * 1000) : "");
+export const day = (seconds) => (seconds ? DATE.format(seconds * 1000) : "");
 export const clock = (seconds) => HOUR.format(seconds * 1000);
 export const percent = (share, digits = 1) =>
   `${(100 * (share || 0)).toFixed(share && share < 0.001 ? 2 : digits)} %`;
 export const plain = (word) => {
   const text = String(word ?? "").replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
+};
+// A service's sentence, with a capital; a name or an address at its beginning stays as it is.
+export const sentence = (text) => {
+  const said = String(text ?? "").replace(/' is undefined\b/, "' has no value");
+  return /^[a-z]+ /.test(said) ? said.charAt(0).toUpperCase() + said.slice(1) : said;
 };
 export const money = (dollars) => (dollars < 0.01 ? "under $0.01" : `$${dollars.toFixed(2)}`);
 

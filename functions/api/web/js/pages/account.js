@@ -25,7 +25,7 @@ function View({ account }) {
       <div><dt>Rate</dt><dd class="value">${number(account.rate)}/s</dd><dd class="sub">of ${number(account.max_rate)}/s, with a margin</dd></div>
       <div><dt>Sent in 24 hours</dt><dd class="value">${number(account.sent_today)}</dd><dd class="sub">${unlimited ? "no daily limit" : `of ${number(account.daily_quota)}`}</dd></div>
       <div><dt>Standing</dt><dd class="value">${plain((account.enforcement || "").toLowerCase())}</dd><dd class="sub">${account.region}</dd></div>
-      <div><dt>Last asked</dt><dd class="value">${account.asked_at ? clock(account.asked_at) : "not yet"}</dd></div>
+      <div><dt>Last checked</dt><dd class="value">${account.asked_at ? clock(account.asked_at) : "not yet"}</dd></div>
     </dl>
     ${!unlimited && html`<section class="card"><div class="stack tight"><label for="quota">Daily quota used</label>
       <progress id="quota" max=${account.daily_quota} value=${account.sent_today}></progress>
@@ -45,14 +45,14 @@ function View({ account }) {
 
 function Rate({ title, rate = 0, limits }) {
   const look = rate >= limits[0] ? "bad" : rate >= limits[0] / 2 ? "warn" : "good";
-  const word = { bad: "too high", warn: "watch it", good: "good" }[look];
+  const word = { bad: "Too high", warn: "Watch it", good: "Good" }[look];
   const id = `rate-${title}`;
   return html`<div class="stack tight"><div class="row apart"><label for=${id}><strong>${title}</strong> ${percent(rate, 2)}</label><span class=${`badge ${look}`}>${word}</span></div>
-    <progress id=${id} max=${limits[1]} value=${Math.min(rate, limits[1])}></progress><span class="hint">Pauses at ${percent(limits[0], 2)}; the provider looks from ${percent(limits[1], 2)}.</span></div>`;
+    <progress id=${id} max=${limits[1]} value=${Math.min(rate, limits[1])}></progress><span class="hint">Campaigns pause at ${percent(limits[0], 2)}; the provider reviews an account from ${percent(limits[1], 2)}.</span></div>`;
 }
 
 // Some answers are words (SUCCESS, PENDING), some are true or false.
 const Has = ({ yes, name }) => {
   const good = yes === true || /^(success|verified|ok)$/i.test(String(yes));
-  return html`<span class=${`badge plain ${good ? "good" : "warn"}`}><${Icon} name=${good ? "ok" : "warn"} />${name}</span>`;
+  return html`<span class=${`badge plain ${good ? "good" : "warn"}`}><${Icon} name=${good ? "ok" : "warn"} />${good ? name : `${name} missing`}</span>`;
 };

@@ -4,7 +4,7 @@ import { StateBar, TimePlot } from "../chart.js";
 import { html, useState } from "../core.js";
 import { go, link } from "../router.js";
 import { Action, Badge, Confirm, Dialog, Head, Loaded, Notice, Page, Spoken, Wrong, say, useLoad } from "../ui.js";
-import { EDITABLE, MOVING, OVER, STATES, count, duration, number, percent, plain, when } from "../words.js";
+import { EDITABLE, MOVING, OVER, STATES, clock, count, day, duration, number, percent, plain, sentence, when } from "../words.js";
 
 const HEAD = { title: "Campaign", back: { href: "#/campaigns", title: "Campaigns" } };
 
@@ -44,14 +44,24 @@ function View({ id, campaign, failures, live, can }) {
     <${Spoken} text=${`${plain(campaign.status)}: ${number(settled)} of ${number(total)} settled`} />
     <dl class="tiles">
       <div><dt>Rate now</dt><dd class="value">${(campaign.rate_per_second || 0).toFixed(1)}/s</dd>${quota.rate > 0 && html`<dd class="sub">of ${quota.rate.toFixed(1)}/s allowed</dd>`}</div>
-      <div><dt>${OVER.has(campaign.status) ? "Finished" : "Left"}</dt><dd class="value">${OVER.has(campaign.status) ? number(settled) : campaign.status === "running" ? campaign.eta_seconds >= 0 ? duration(campaign.eta_seconds) : "not known" : plain(campaign.status)}</dd></div>
-      <div><dt>Delivered</dt><dd class="value">${number(news.delivered)}</dd><dd class="sub">said by the readers' servers</dd></div>
+      <${Remaining} campaign=${campaign} />
+      <div><dt>Delivered</dt><dd class="value">${number(news.delivered)}</dd><dd class="sub">as the readers' servers say</dd></div>
       <div><dt>Bounced</dt><dd class="value">${number(news.bounced)}</dd><dd class="sub">${percent(news.bounced / Math.max(1, states.accepted || 0))}</dd></div>
       <div><dt>Complaints</dt><dd class="value">${number(news.complained)}</dd><dd class="sub">${percent(news.complained / Math.max(1, states.accepted || 0), 2)}</dd></div>
       <div><dt>Quota left today</dt><dd class="value">${quota.left === undefined || quota.left === null || quota.left < 0 ? "no limit" : number(Math.floor(quota.left))}</dd></div>
     </dl>
     ${campaign.timeline?.length > 1 && html`<section class="card" aria-labelledby="time"><h2 id="time">Mails per second</h2><${TimePlot} points=${campaign.timeline} limit=${quota.rate} /></section>`}
     <${Failures} id=${id} items=${failures} campaign=${campaign} can=${can} onDone=${live.reload} />`;
+}
+
+function Remaining({ campaign }) {
+  const { status, eta_seconds: eta, timeline = [], changed_at: changed } = campaign;
+  if (OVER.has(status)) {
+    const at = timeline.at(-1)?.at || changed;
+    return html`<div><dt>Last change</dt><dd class="value">${clock(at)}</dd><dd class="sub">${day(at)}</dd></div>`;
+  }
+  const left = status !== "running" ? plain(status) : eta >= 0 ? duration(eta) : "not known";
+  return html`<div><dt>Time left</dt><dd class="value">${left}</dd></div>`;
 }
 
 export const Tabs = ({ id, here }) => html`<nav class="tabs" aria-label="Campaign">
@@ -69,10 +79,10 @@ function sums({ sum, total, rejected, rows }) {
 function Why({ campaign }) {
   const { status, reason } = campaign;
   if (status === "planning") return html`<${Notice} title="Every row is being checked"><p>The first mail leaves when all of them can be written.</p><//>`;
-  if (status === "refused") return html`<${Notice} look="bad" title="Refused before the first mail"><p>${reason}</p><p><a href=${`#/campaigns/${campaign.campaign_id}/edit`}>Mend the message</a>, then start again.</p><//>`;
-  if (status === "paused") return html`<${Notice} look="warn" title="Paused"><p>${plain(reason)}. Recipients who wait go on waiting until it is resumed.</p><//>`;
+  if (status === "refused") return html`<${Notice} look="bad" title="Refused before the first mail"><p>${sentence(reason)}</p><p><a href=${`#/campaigns/${campaign.campaign_id}/edit`}>Edit the message</a>, then start again.</p><//>`;
+  if (status === "paused") return html`<${Notice} look="warn" title="Paused"><p>${plain(reason)}. Those still waiting are mailed once it is resumed.</p><//>`;
   if (status === "scheduled") return html`<${Notice} title="Scheduled"><p>It starts ${when(campaign.schedule?.start_at)}.</p><//>`;
-  if (status === "complete_with_unknown") return html`<${Notice} look="warn" title="Complete, but for some"><p>For these recipients the provider's answer was lost and no event came. Decide below whether they count as mailed.</p><//>`;
+  if (status === "complete_with_unknown") return html`<${Notice} look="warn" title="Complete, except for some"><p>For these recipients the provider's answer was lost and no event came. Decide below whether they count as mailed.</p><//>`;
   return null;
 }
 
@@ -113,6 +123,7 @@ function Failures({ id, items, campaign, can, onDone }) {
   };
   const resolve = async (how) => {
     await post(`campaigns/${id}/resolve`, { how });
+    say(how === "fail" ? "They count as failed." : "They are mailed again.");
     setUnknown(false);
     await onDone();
   };

@@ -22,7 +22,7 @@ export default function Campaigns({ query, can }) {
               <//>
             </div>
             <div class="table cards"><table>
-              <thead><tr><th>Campaign</th><th>Status</th><th>Recipients</th><th>Progress</th><th>Created</th></tr></thead>
+              <thead><tr><th>Campaign</th><th>Status</th><th class="right">Recipients</th><th>Progress</th><th>Created</th></tr></thead>
               <tbody>${found.items.map((one) => html`<${Row} key=${one.campaign_id} campaign=${one} />`)}</tbody>
             </table></div>
             ${found.items.length === 0 && html`<${Empty} icon="mail" title="None with this status">Choose another status above.<//>`}
@@ -39,12 +39,13 @@ export default function Campaigns({ query, can }) {
 function Row({ campaign }) {
   const { campaign_id: id, states, total } = campaign;
   const sent = states.accepted || 0;
+  const begun = !EDITABLE.has(campaign.status) && campaign.status !== "scheduled";
   const path = EDITABLE.has(campaign.status) ? `#/campaigns/${id}/preflight` : `#/campaigns/${id}`;
   return html`<tr>
     <th scope="row"><a class="title-link" href=${path}>${campaign.campaign_name}</a><span class="sub quiet">${campaign.subject}</span></th>
     <td data-label="Status"><${Badge} status=${campaign.status} /></td>
-    <td data-label="Recipients">${number(total)}</td>
-    <td data-label="Progress"><div class="stack tight"><${StateBar} mini states=${states} total=${total} /><span class="sub">${number(sent)} accepted${states.failed ? `, ${number(states.failed)} failed` : ""}</span></div></td>
+    <td class="right" data-label="Recipients">${number(total)}</td>
+    <td data-label="Progress">${begun ? html`<div class="stack tight"><${StateBar} mini states=${states} total=${total} /><span class="sub">${number(sent)} accepted${states.failed ? `, ${number(states.failed)} failed` : ""}</span></div>` : html`<span class="quiet">Not started</span>`}</td>
     <td data-label="Created" class="nowrap">${when(campaign.created_at)}</td>
   </tr>`;
 }

@@ -22,7 +22,7 @@ export default function DeadLetters({ query, can }) {
     await found.reload();
   };
   return html`<${Page}>
-    <${Head} title="Dead letters" sub="Messages that failed three times. Nothing is lost: mend the cause, then put them back.">
+    <${Head} title="Dead letters" sub="Messages that failed three times. Nothing is lost: fix the cause, then put them back.">
       ${found.data?.items.length > 0 && html`
         ${word && can("admin") && html`<button class="danger" onClick=${() => setPurging(true)}>Purge</button>`}
         ${can("sender") && html`<${Action} look="primary" onPress=${redrive}>Put all back<//>`}`}

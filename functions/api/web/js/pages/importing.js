@@ -84,7 +84,7 @@ function Columns({ id, state, onStarted }) {
     <${Loaded} from=${preview}>${(file) => html`
       <section class="card flush">
         <div class="bar-top stack tight"><h2>What are the columns of ${state.filename || state.name}?</h2>
-          <p class="quiet">Read as ${file.encoding}, with ${DELIMITERS[file.delimiter] || `“${file.delimiter}”`} between the columns. A column without a name is left out.</p></div>
+          <p class="quiet">Read as ${file.encoding.toUpperCase()}, with ${DELIMITERS[file.delimiter] || `“${file.delimiter}”`} between the columns. A column without a name is left out.</p></div>
         <div class="table cards"><table>
           <thead><tr><th>Column in the file</th><th>Its first rows</th><th>Name in messages</th></tr></thead>
           <tbody>${file.columns.map((column, i) => html`<tr key=${column}>
@@ -111,11 +111,11 @@ function Progress({ state, can }) {
   return html`<${Top} step=${status === "done" ? 3 : 2} />
     <${Spoken} text=${status === "running" ? words : `Import ${status}: ${words}`} every=${4000} />
     ${status === "failed" && html`<${Notice} look="bad" title="Nothing was imported"><p>${state.reason}</p><p><a href="#/contacts/import">Try another file</a></p><//>`}
-    ${status === "done" && html`<${Notice} look="good" title="Imported"><p>${state.name} is ready to be written to.</p><//>`}
+    ${status === "done" && html`<${Notice} look="good" title="Imported"><p>${state.name} is ready: you can write to ${state.accepted === 1 ? "its contact" : "its contacts"} now.</p><//>`}
     <section class="card">
       <p class="hero"><strong>${number(state.accepted)}</strong><span class="quiet">of ${count(state.rows || 0, "row")} accepted</span></p>
       ${status === "running" && html`<div class="stack tight"><label for="read">${bytes(state.bytes_read || 0)} of ${bytes(state.size || 0)} read</label><progress id="read" max=${state.size || 1} value=${state.bytes_read || 0}></progress></div>`}
-      <dl class="legend"><div><dt>Accepted</dt><dd>${number(state.accepted)}</dd></div><div><dt>Invalid</dt><dd>${number(rejected.invalid)}</dd></div><div><dt>Double</dt><dd>${number(rejected.duplicate)}</dd></div></dl>
+      <dl class="legend"><div><dt>Accepted</dt><dd>${number(state.accepted)}</dd></div><div><dt>Invalid</dt><dd>${number(rejected.invalid)}</dd></div><div><dt>Duplicates</dt><dd>${number(rejected.duplicate)}</dd></div></dl>
       ${status === "done" && html`<footer class="row end">
         ${lost > 0 && html`<${Action} onPress=${() => download(`contact-lists/${state.list_id}/rejected`, {}, `${state.list_id}-rejected.csv`)}>Save the rejected rows<//>`}
         <a class="button" href=${`#/contacts/${state.list_id}`}>Look at the list</a>

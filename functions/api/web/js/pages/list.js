@@ -33,15 +33,15 @@ function View({ id, list, all, can }) {
     <//>
     <dl class="tiles">
       <div><dt>Contacts</dt><dd class="value">${number(list.accepted)}</dd></div>
-      <div><dt>Rows of the file</dt><dd class="value">${number(list.rows)}</dd></div>
+      <div><dt>Rows in the file</dt><dd class="value">${number(list.rows)}</dd></div>
       <div><dt>Invalid</dt><dd class="value">${number(list.rejected.invalid)}</dd></div>
-      <div><dt>Double</dt><dd class="value">${number(list.rejected.duplicate)}</dd></div>
+      <div><dt>Duplicates</dt><dd class="value">${number(list.rejected.duplicate)}</dd></div>
     </dl>
     ${rejected > 0 && html`<${Notice} look="warn" title=${`${count(rejected, "row")} ${rejected === 1 ? "was" : "were"} rejected`}>
-      <p>The file says each one's line and reason; mend them and import the rest.</p>
+      <p>Their file names the line and the reason of each: correct those rows, then import them.</p>
       <div><${Action} look="small" onPress=${() => download(`contact-lists/${id}/rejected`, {}, `${id}-rejected.csv`)}>Save the rejected rows<//></div><//>`}
     <section class="card flush">
-      <div class="bar-top row apart"><div class="toolbar"><${Field} label="Find" type="search" hint="Part of an address or a name." value=${text} onInput=${setText} /></div>
+      <div class="bar-top row apart low"><div class="toolbar"><${Field} label="Find a contact" type="search" placeholder="Part of an address or a name" value=${text} onInput=${setText} /></div>
         ${can("editor") && html`<button onClick=${() => setAsking({ what: "edit", contact: { email: "", fields: {} } })}>Add a contact</button>`}</div>
       <${Loaded} from=${page}>${(found) => found.items.length === 0
         ? html`<${Empty} icon="people" title="Nobody here">${asked ? "No contact fits that." : "The list is empty."}<//>`
@@ -96,7 +96,7 @@ function Contact({ list, contact, can, onClose, onDone }) {
   };
   if (erasing) {
     return html`<${Confirm} title="Erase this person everywhere?" verb="Erase" word=${contact.email} onClose=${onClose} onConfirm=${erase}>
-      <p>The address and its columns vanish from every list and every campaign. Only an unreadable mark stays, so that a later import does not mail them again. This cannot be taken back.</p><//>`;
+      <p>The address and its columns are removed from every list and every campaign. Only an unreadable mark stays, so that a later import does not mail them again. This cannot be taken back.</p><//>`;
   }
   return html`<${Dialog} title=${contact.contact_id ? "Edit the contact" : "Add a contact"} submit="Save" onClose=${onClose} onSubmit=${save}>
     <${Field} label="Address" type="email" value=${email} error=${errorOf(error, "email")} onInput=${setEmail} />

@@ -1,10 +1,10 @@
-// Before a campaign starts: what is ready, what is not, and how to mend it; then start, schedule or approve.
+// Before a campaign starts: what is ready, what is not, and how to fix it; then start, schedule or approve.
 import { get, post } from "../api.js";
 import { html, useState } from "../core.js";
 import { TestSend } from "../mail.js";
 import { go } from "../router.js";
 import { Action, Badge, Check, Dialog, Empty, Field, Head, Icon, Loaded, Notice, Page, Wrong, say, useLoad } from "../ui.js";
-import { EDITABLE, count, duration, money, number, plain, when } from "../words.js";
+import { EDITABLE, count, duration, money, number, plain, sentence, when } from "../words.js";
 
 const ICONS = { ok: "ok", warning: "warn", error: "bad" };
 const ORDER = ["error", "warning", "ok"];
@@ -34,7 +34,7 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
   const start = async () => {
     setError(null);
     await post(`campaigns/${id}/start`, { accept_warnings: accepted });
-    say("The campaign starts.");
+    say("The campaign is starting.");
     go(`/campaigns/${id}`);
   };
   const approve = async () => {
@@ -49,7 +49,7 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
       ${editable && can("editor") && html`<a class="button" href=${`#/campaigns/${id}/edit`}>Edit</a>`}
       ${can("editor") && html`<button onClick=${() => setAsking("test")}>Send a test</button>`}
     <//>
-    ${campaign.reason && html`<${Notice} look="bad" title="It was refused before the first mail"><p>${campaign.reason}</p><//>`}
+    ${campaign.reason && html`<${Notice} look="bad" title="It was refused before the first mail"><p>${sentence(campaign.reason)}</p><//>`}
     <dl class="tiles">
       <div><dt>Recipients</dt><dd class="value">${number(estimate.recipients)}</dd></div>
       <div><dt>Time to finish</dt><dd class="value">${duration(estimate.seconds)}</dd></div>
@@ -62,10 +62,10 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
       ${sorted.length === 0 && html`<${Empty} icon="ok" title="Nothing to check">This campaign has started already.<//>`}
       <ul class="checks">${sorted.map((one) => html`<li key=${one.id} class=${one.level} data-check=${one.id}>
         <${Icon} name=${ICONS[one.level]} /><h3>${one.title}</h3>
-        <span class=${`badge plain ${{ ok: "good", warning: "warn", error: "bad" }[one.level]}`}>${{ ok: "Ready", warning: "Look at this", error: "Must be mended" }[one.level]}</span>
-        <p class="quiet">${one.detail}</p>
+        <span class=${`badge plain ${{ ok: "good", warning: "warn", error: "bad" }[one.level]}`}>${{ ok: "Ready", warning: "Warning", error: "Must be fixed" }[one.level]}</span>
+        <p class="quiet">${sentence(one.detail)}</p>
         ${one.level !== "ok" && one.fix && html`<p class="fix"><strong>What to do:</strong> ${one.fix}</p>`}
-        ${one.level === "warning" && can("sender") && html`<div class="fix"><${Check} label="Go on in spite of this" checked=${accepted.includes(one.id)} onInput=${(on) => tick(one.id, on)} /></div>`}
+        ${one.level === "warning" && can("sender") && html`<div class="fix"><${Check} label="Go ahead anyway" checked=${accepted.includes(one.id)} onInput=${(on) => tick(one.id, on)} /></div>`}
       </li>`)}</ul>
     </section>
     <${Wrong} error=${error} />
@@ -84,18 +84,18 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
 }
 
 function summary(errors, open) {
-  if (errors.length) return `${count(errors.length, "thing")} must be mended first`;
-  if (open.length) return `${count(open.length, "warning")} to accept or mend`;
+  if (errors.length) return `${count(errors.length, "problem")} to fix before it can start`;
+  if (open.length) return `${count(open.length, "warning")} to accept or fix`;
   return "Ready to start";
 }
 
 function Approval({ campaign, can, me, onApprove }) {
   const { approval } = campaign;
   if (!approval?.needed && !approval?.approved) return null;
-  if (approval.approved) return html`<${Notice} look="good" title="Approved"><p>${when(approval.at)}, by ${approval.by}. An edit would void it.</p><//>`;
+  if (approval.approved) return html`<${Notice} look="good" title="Approved"><p>${when(approval.at)}, by ${approval.by}. Any edit withdraws it.</p><//>`;
   const mine = [campaign.created_by, campaign.edited_by, campaign.started_by].includes(me.subject);
   return html`<${Notice} title="A second person has to approve it">
-    <p>${mine ? "You wrote or changed this campaign, so somebody else with the role sender has to look at it and approve." : "Look at the message and the list, then approve. An edit voids the approval."}</p>
+    <p>${mine ? "You wrote or changed this campaign, so somebody else with the role sender has to look at it and approve." : "Look at the message and the list, then approve. Any edit withdraws the approval."}</p>
     ${!mine && can("sender") && html`<div><${Action} look="primary" onPress=${onApprove}>Approve<//></div>`}
   <//>`;
 }

@@ -23,18 +23,18 @@ export default function Recipients({ id, query }) {
         <${Field} label="State" as="select" value=${state} onInput=${(value) => move({ state: value, reason: "" })}>
           <option value="">All</option>${STATES.map(([name, title]) => html`<option value=${name} selected=${name === state}>${title}</option>`)}
         <//>
-        <${Field} label="Address" type="search" value=${text} onInput=${setText} />
+        <${Field} label="Find an address" type="search" value=${text} onInput=${setText} />
         ${reason && html`<button onClick=${() => move({ reason: "" })}>Only: ${plain(reason)} ✕</button>`}
       </div>
       <${Loaded} from=${page}>${(found) => found.items.length === 0
         ? html`<${Empty} icon="people" title="Nobody here">${page.next ? "None on this page; there are more." : "No recipient fits these filters."}<//><${Pager} page=${page} />`
         : html`<div class="table cards"><table>
-            <thead><tr><th>Address</th><th>State</th><th>Reason</th><th>News</th><th>Last change</th></tr></thead>
+            <thead><tr><th>Address</th><th>State</th><th>Reason</th><th>Delivery</th><th>Last change</th></tr></thead>
             <tbody>${found.items.map((one) => html`<tr key=${one.recipient_id}>
               <th scope="row">${one.email}${one.line ? html`<span class="sub quiet">line ${one.line}</span>` : ""}</th>
-              <td data-label="State"><span class=${`dot c-${one.state}`}></span>${STATE_NAMES[one.state]}</td>
+              <td data-label="State"><span><span class=${`dot c-${one.state}`}></span>${STATE_NAMES[one.state]}</span></td>
               <td data-label="Reason">${plain(one.reason) || "–"}</td>
-              <td data-label="News">${plain(one.news) || "–"}</td>
+              <td data-label="Delivery">${plain(one.news) || "–"}</td>
               <td data-label="Last change" class="nowrap">${when(one.updated_at)}</td></tr>`)}</tbody>
           </table></div><${Pager} page=${page} />`}<//>
     </section>

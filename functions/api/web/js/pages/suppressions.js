@@ -25,13 +25,13 @@ export default function Suppressions({ can }) {
     <section class="card flush">
       <div class="bar-top toolbar"><${Field} label="Find an address" type="search" value=${text} onInput=${setText} /></div>
       <${Loaded} from=${page}>${(found) => found.items.length === 0
-        ? html`<${Empty} icon="stop" title=${asked ? "Not on the list" : "Nobody is suppressed"}>${asked ? "No address fits that." : "Whoever unsubscribes, complains or bounces for good is put here by itself. Bring the list of your former tool with Import."}<//>`
+        ? html`<${Empty} icon="stop" title=${asked ? "Not on the list" : "Nobody is suppressed"}>${asked ? "No address fits that." : "Whoever unsubscribes, complains or bounces for good is added here by itself. Import brings the list of the tool you used before."}<//>`
         : html`<div class="table cards"><table>
             <thead><tr><th>Address</th><th>Why</th><th>Source</th><th>Since</th><th><span class="sr-only">Actions</span></th></tr></thead>
             <tbody>${found.items.map((one) => html`<tr key=${one.address_hash}>
               <th scope="row">${one.email || html`<span class="quiet">erased</span> <code>${one.address_hash.slice(0, 8)}</code>`}</th>
               <td data-label="Why"><span class=${`badge ${LOOKS[one.reason] ?? ""}`}>${plain(one.reason)}</span></td>
-              <td data-label="Source">${one.source}</td>
+              <td data-label="Source"><${Source} of=${one.source} /></td>
               <td data-label="Since" class="nowrap">${when(one.at)}</td>
               <td class="actions">${can("admin") && html`<button class="small plain" aria-label=${`Remove ${one.email || one.address_hash}`} onClick=${() => setAsking({ what: "remove", one })}>Remove</button>`}</td></tr>`)}</tbody>
           </table></div><${Pager} page=${page} />`}<//>
@@ -43,6 +43,10 @@ export default function Suppressions({ can }) {
       ${asking.one.email && html`<div><${Action} look="small" onPress=${async () => { await drop(asking.one, true); close(); }}>Only erase the address, keep it suppressed<//></div>`}<//>`}
   <//>`;
 }
+
+// What a campaign put here leads to it.
+const Source = ({ of }) =>
+  /^campaign_[\w-]+$/.test(of) ? html`<a href=${`#/campaigns/${of}`}>A campaign</a>` : html`${plain(of) || "–"}`;
 
 const WHY = { unsubscribed: "unsubscribed", complained: "complained", bounced: "bounced for good", manual: "was added by hand", imported: "was imported" };
 
