@@ -118,6 +118,13 @@ def test_a_page_whose_data_do_not_come_says_what_it_is(
     expect(reader.page.get_by_role("heading", level=1)).to_have_text(heading)
 
 
+def test_a_message_of_plain_text_is_shown_as_it_is(pages: dict[str, str], reader: Desk) -> None:
+    reader.go(pages["compose"])
+    shown = reader.page.get_by_label("Plain text of the mail")
+    expect(shown).to_have_text("Dear [nickname]")
+    expect(reader.page.get_by_role("button", name="HTML")).to_be_disabled()
+
+
 def test_the_keyboard_alone_gets_from_page_to_page(sit_down: Callable[..., Desk]) -> None:
     page = sit_down("viewer").page
     expect(page.get_by_role("heading", level=1, name="Campaigns")).to_be_visible()

@@ -39,12 +39,14 @@ function asked({ subject, body, text, defaults }, contact, listId) {
 }
 
 export function MailView({ preview, listId }) {
-  const [form, setForm] = useState("html");
+  const [wanted, setForm] = useState("html");
   const { data, error, contact } = preview;
+  const textAlone = Boolean(data) && !data.html;
+  const form = textAlone ? "text" : wanted;
   return html`<section class="stack tight" aria-label="Preview">
     <div class="row apart"><h2>Preview</h2>
       <div class="segmented" role="group" aria-label="Part of the mail">
-        <button type="button" aria-pressed=${form === "html"} onClick=${() => setForm("html")}>HTML</button>
+        <button type="button" aria-pressed=${form === "html"} disabled=${textAlone} onClick=${() => setForm("html")}>HTML</button>
         <button type="button" aria-pressed=${form === "text"} onClick=${() => setForm("text")}>Plain text</button>
       </div>
     </div>
@@ -58,9 +60,9 @@ export function MailView({ preview, listId }) {
     <div class="mail">
       <div class="mail-head"><strong>${data?.subject || "No subject yet"}</strong>
         <dl><dt>To</dt><dd>${contact?.email || "reader@example.com"}</dd></dl></div>
-      ${form === "html" ? html`<${Frame} mail=${data?.html || NOTHING} busy=${preview.busy} />` : html`<pre tabindex="0" aria-label="Plain text of the mail">${data?.text || ""}</pre>`}
+      ${form === "html" ? html`<${Frame} mail=${data?.html || NOTHING} busy=${preview.busy} />` : html`<pre tabindex="0" aria-label="Plain text of the mail" aria-busy=${preview.busy}>${data?.text || ""}</pre>`}
     </div>
-    <p class="hint">Pictures from the web are not fetched here, and links do nothing.</p>
+    <p class="hint">${textAlone ? "Plain text alone: the message has no HTML." : "Pictures from the web are not fetched here, and links do nothing."}</p>
   </section>`;
 }
 

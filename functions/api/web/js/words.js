@@ -2,11 +2,13 @@
 const NUMBER = new Intl.NumberFormat("en");
 const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+const SHORT = new Intl.DateTimeFormat("en", { timeStyle: "short" });
 const HOUR = new Intl.DateTimeFormat("en", { timeStyle: "medium" });
 
 export const number = (value) => NUMBER.format(value ?? 0);
 export const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 export const when = (seconds) => (seconds ? DAY.format(seconds * 1000) : "");
+export const hour = (seconds) => (seconds ? SHORT.format(seconds * 1000) : "");
 export const day = (seconds) => (seconds ? DATE.format(seconds * 1000) : "");
 export const clock = (seconds) => HOUR.format(seconds * 1000);
 export const percent = (share, digits = 1) =>

@@ -236,13 +236,13 @@ def _quota(facts: Facts) -> Check:
     found = estimate(facts)
     title = "Daily quota"
     if found.quota_left < 0 or found.recipients <= found.quota_left:
-        left = "no limit" if found.quota_left < 0 else f"{found.quota_left} left today"
-        return _check("quota", Level.OK, title, f"{found.recipients} recipients, {left}")
+        left = "no limit" if found.quota_left < 0 else f"{found.quota_left:,} left today"
+        return _check("quota", Level.OK, title, f"{_people(found.recipients)}, {left}")
     return _check(
         "quota",
         Level.WARNING,
         title,
-        f"{found.recipients} recipients, but {found.quota_left} left today: it will pause and go "
+        f"{_people(found.recipients)}, but {found.quota_left:,} left today: it will pause and go "
         "on by itself",
         "Send a part of the list, or ask AWS for a higher quota.",
     )
@@ -308,10 +308,12 @@ def _variables(rows: RowsChecked, used: Sequence[str]) -> Check:
         )
     if rows.checked < rows.total:
         said = (
-            f"{rows.checked} of {rows.total} rows were checked; the rest is before any mail leaves"
+            f"{rows.checked:,} of {rows.total:,} rows were checked; the rest is before any mail "
+            "leaves"
         )
     else:
-        said = f"all {rows.total} rows can be rendered ({', '.join(used) or 'no variable'})"
+        names = ", ".join(used) or "no variable"
+        said = f"{rows.total:,} of {rows.total:,} rows can be rendered ({names})"
     return _check("variables", Level.OK, title, said)
 
 
@@ -333,6 +335,10 @@ def _approval(facts: Facts) -> Check:
 def sender_domain(campaign: Campaign) -> str:
     """Return the domain that a campaign's mails come from."""
     return campaign.content.config.from_email.rpartition("@")[2].strip(" >").lower()
+
+
+def _people(number: int) -> str:
+    return f"{number:,} recipient{'s' * (number != 1)}"
 
 
 def _check(name: str, level: Level, title: str, detail: str, fix: str = "") -> Check:

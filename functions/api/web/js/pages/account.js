@@ -38,7 +38,7 @@ function View({ account }) {
       </section>
       <section class="card"><h2>Identities</h2>
         ${identities.length === 0 ? html`<p class="quiet">None was found.</p>` : html`<ul class="stack">${identities.map((one) => html`<li key=${one.name} class="stack tight"><strong>${one.name}</strong>
-          <div class="row"><${Has} yes=${one.verified} name="Verified" /><${Has} yes=${one.dkim} name="DKIM" />${one.mail_from && html`<${Has} yes=${one.mail_from} name="MAIL FROM" />`}</div></li>`)}</ul>`}
+          <div class="row"><${Has} yes=${one.verified} name="Verified" not="Not verified" /><${Has} yes=${one.dkim} name="DKIM" not="DKIM not set up" />${one.mail_from && html`<${Has} yes=${one.mail_from} name="MAIL FROM" not="MAIL FROM not set up" />`}</div></li>`)}</ul>`}
       </section>
     </div>`;
 }
@@ -52,7 +52,7 @@ function Rate({ title, rate = 0, limits }) {
 }
 
 // Some answers are words (SUCCESS, PENDING), some are true or false.
-const Has = ({ yes, name }) => {
+const Has = ({ yes, name, not }) => {
   const good = yes === true || /^(success|verified|ok)$/i.test(String(yes));
-  return html`<span class=${`badge plain ${good ? "good" : "warn"}`}><${Icon} name=${good ? "ok" : "warn"} />${good ? name : `${name} missing`}</span>`;
+  return html`<span class=${`badge plain ${good ? "good" : "warn"}`}><${Icon} name=${good ? "ok" : "warn"} />${good ? name : not}</span>`;
 };

@@ -4,7 +4,7 @@ import { StateBar, TimePlot } from "../chart.js";
 import { html, useState } from "../core.js";
 import { go, link } from "../router.js";
 import { Action, Badge, Confirm, Dialog, Head, Loaded, Notice, Page, Spoken, Wrong, say, useLoad } from "../ui.js";
-import { EDITABLE, MOVING, OVER, STATES, clock, count, day, duration, number, percent, plain, sentence, when } from "../words.js";
+import { EDITABLE, MOVING, OVER, STATES, count, day, duration, hour, number, percent, plain, sentence, when } from "../words.js";
 
 const HEAD = { title: "Campaign", back: { href: "#/campaigns", title: "Campaigns" } };
 
@@ -58,7 +58,7 @@ function Remaining({ campaign }) {
   const { status, eta_seconds: eta, timeline = [], changed_at: changed } = campaign;
   if (OVER.has(status)) {
     const at = timeline.at(-1)?.at || changed;
-    return html`<div><dt>Last change</dt><dd class="value">${clock(at)}</dd><dd class="sub">${day(at)}</dd></div>`;
+    return html`<div><dt>${status === "cancelled" ? "Cancelled" : "Finished"}</dt><dd class="value">${hour(at)}</dd><dd class="sub">${day(at)}</dd></div>`;
   }
   const left = status !== "running" ? plain(status) : eta >= 0 ? duration(eta) : "not known";
   return html`<div><dt>Time left</dt><dd class="value">${left}</dd></div>`;

@@ -92,7 +92,7 @@ function summary(errors, open) {
 function Approval({ campaign, can, me, onApprove }) {
   const { approval } = campaign;
   if (!approval?.needed && !approval?.approved) return null;
-  if (approval.approved) return html`<${Notice} look="good" title="Approved"><p>${when(approval.at)}, by ${approval.by}. Any edit withdraws it.</p><//>`;
+  if (approval.approved) return html`<${Notice} look="good" title="Approved"><p>${when(approval.at)}, by ${approval.by === me.subject ? "you" : approval.by}. Any edit withdraws it.</p><//>`;
   const mine = [campaign.created_by, campaign.edited_by, campaign.started_by].includes(me.subject);
   return html`<${Notice} title="A second person has to approve it">
     <p>${mine ? "You wrote or changed this campaign, so somebody else with the role sender has to look at it and approve." : "Look at the message and the list, then approve. Any edit withdraws the approval."}</p>
