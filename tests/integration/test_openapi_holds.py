@@ -1,9 +1,12 @@
 """The running API keeps what its own OpenAPI document says, whatever is asked of it.
 
-Every operation is asked with data that the document allows and with data that it does not. Off are
-two checks of schemathesis: ``unsupported_method`` wants a 405, where API Gateway answers 404 to a
-route that does not exist; ``positive_data_acceptance`` wants a success for whatever fits the
-document, where an id that fits need not be anybody's.
+Every operation is asked with data that the document allows and with data that it does not. Of the
+checks of schemathesis are off: ``unsupported_method``, which wants a 405, where API Gateway answers
+404 to a route that does not exist; ``positive_data_acceptance``, which wants a success for whatever
+fits the document, where an id that fits need not be anybody's; ``ignored_auth`` and
+``object_level_authorization``, which test_access asks of every route with every kind of token; and
+``use_after_free`` and ``ensure_resource_availability``, which follow links, of which the document
+has none.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
     content_type_conformance,
+    missing_required_header,
     negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
@@ -42,6 +47,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
     negative_data_rejection,
+    missing_required_header,
+    allow_header_conformance,
 ]
 
 
