@@ -563,7 +563,7 @@ class ScriptedLimiter:
     reserved: list[int] = field(default_factory=list)
     reported: list[tuple[int, int]] = field(default_factory=list)
 
-    def reserve(self, config: Config, count: int) -> Slot:
+    def reserve(self, config: Config, count: int, *, within: float = math.inf) -> Slot:
         """Return the next slot."""
         self.reserved.append(count)
         return self.slots.pop(0) if self.slots else self.usual

@@ -343,6 +343,25 @@ def test_smtp_has_no_limit_and_costs_nothing(
     assert (ses.asked, calls) == ([], [])
 
 
+def test_whoever_cannot_wait_makes_nobody_wait(
+    store: AccountStore, make: Callable[[], AccountStore]
+) -> None:
+    store.reserve(HOME, 100, 10.0, START)
+    # told when it would be his turn, again and again, and nothing is taken
+    for worker in (store, make(), store, make()):
+        waits = [worker.reserve(HOME, 10, 10.0, START, within=9.0) for _ in range(3)]
+        assert waits == pytest.approx([10.0] * 3)
+    assert make().reserve(HOME, 10, 10.0, START, within=10.0) == pytest.approx(10.0)
+    assert make().reserve(HOME, 10, 10.0, START, within=11.0) == pytest.approx(11.0)
+    assert make().reserve(HOME, 10, 10.0, START) == pytest.approx(12.0)
+    # and when all that has passed, he is the first
+    later = START + 60 * SECOND
+    assert store.reserve(HOME, 10, 10.0, later, within=1.0) == 0.0
+    assert store.reserve(HOME, 10, 10.0, later, within=1.0) == pytest.approx(1.0)
+    assert store.reserve(HOME, 10, 10.0, later, within=1.0) == pytest.approx(2.0)
+    assert store.reserve(HOME, 10, 10.0, later, within=2.0) == pytest.approx(2.0)
+
+
 def test_refusals_cut_the_rate_of_every_worker(
     limiter: SharedLimiter, clock: Seconds, make: Callable[[], AccountStore], ses: Ses
 ) -> None:

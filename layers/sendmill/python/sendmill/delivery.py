@@ -225,7 +225,9 @@ class _Batch:
             if self._may_leave(key, now):
                 counts[self._content(key).config] += 1
         for config, count in counts.items():
-            self._slots[config] = self._tools.limiter.reserve(config, count)
+            self._slots[config] = self._tools.limiter.reserve(
+                config, count, within=self._deadline - now
+            )
         wait = 0.0
         for config, slot in self._slots.items():
             if slot.stopped:
@@ -279,7 +281,8 @@ class _Batch:
             if left:
                 pause = len(group) / slot.rate
             elif refused:
-                slot = tools.limiter.reserve(config, len(refused))
+                within = self._deadline - tools.clock()
+                slot = tools.limiter.reserve(config, len(refused), within=within)
                 left, refused = deque(refused), []
                 pause = slot.starts_in if slot.rate else PAUSE_SECONDS
             else:

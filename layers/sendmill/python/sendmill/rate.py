@@ -9,7 +9,7 @@ slowly. Source: ITU-T I.371, generic cell rate algorithm.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf
 from typing import Protocol
 
 from sendmill.campaign import Config
@@ -85,8 +85,11 @@ class Slot:
 class Limiter(Protocol):
     """Reserve sending slots, shared by every worker of the account."""
 
-    def reserve(self, config: Config, count: int) -> Slot:
-        """Return the slot of ``count`` mails; it is taken, whether used or not."""
+    def reserve(self, config: Config, count: int, *, within: float = inf) -> Slot:
+        """Return the slot of ``count`` mails; it is taken if it starts ``within`` so many seconds.
+
+        One that starts later is only told: whoever cannot wait must not make all others wait.
+        """
 
     def report(self, config: Config, *, sent: int, throttled: int) -> None:
         """Tell how many of a batch were sent, and how many refused for the rate."""
@@ -95,7 +98,7 @@ class Limiter(Protocol):
 class Unlimited:
     """Limit nothing: for servers that know no rate."""
 
-    def reserve(self, config: Config, count: int) -> Slot:
+    def reserve(self, config: Config, count: int, *, within: float = inf) -> Slot:
         """Return a slot that starts now."""
         return Slot()
 

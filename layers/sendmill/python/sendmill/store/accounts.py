@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -82,22 +83,32 @@ class AccountStore:
         unchanged = "attribute_not_exists(factor_at) OR factor_at = :was_at"
         self._update(region, changes, condition=unchanged, values={":was_at": was.factor_at})
 
-    def reserve(self, region: str, count: int, rate: float, now_us: int) -> float:
+    def reserve(
+        self, region: str, count: int, rate: float, now_us: int, *, within: float = inf
+    ) -> float:
         """Take ``count`` slots of the rate in one write; return in how many seconds they start.
 
-        Raises StoreUnavailable when other workers keep coming first.
+        They are not taken when they would not start ``within`` so many seconds. Raises
+        StoreUnavailable when other workers keep coming first.
         """
-        tat = self._tat(region, now_us, count, rate)
+        latest_us = None if within == inf else now_us + int(within * 1_000_000)
+        tat = self._tat(region, now_us, count, rate, latest_us)
         return starts_in(tat, now_us=now_us, count=count, rate=rate)
 
-    def _tat(self, region: str, now_us: int, count: int, rate: float) -> int:
-        """Advance the TAT: from itself while it lies ahead, from now when it has passed."""
+    def _tat(self, region: str, now_us: int, count: int, rate: float, latest_us: int | None) -> int:
+        """Advance the TAT: from itself while it lies ahead, from now when it has passed.
+
+        One that lies beyond the latest start is returned as it would be, and stays as it is.
+        """
         step = taken_until(0, now_us=0, count=count, rate=rate)
         ahead: Any = {
             "UpdateExpression": "ADD tat :step",
             "ConditionExpression": "tat > :now",
             "ExpressionAttributeValues": encode({":step": step, ":now": now_us}),
         }
+        if latest_us is not None:
+            ahead["ConditionExpression"] += " AND tat <= :latest"
+            ahead["ExpressionAttributeValues"] |= encode({":latest": latest_us})
         passed: Any = {
             "UpdateExpression": "SET tat = :next",
             "ConditionExpression": "attribute_not_exists(tat) OR tat <= :now",
@@ -108,7 +119,7 @@ class AccountStore:
                 with translated("reserving the rate"):
                     answer = self._client.update_item(
                         TableName=self._table,
-                        Key=encode({"pk": f"RATE#{region}", "sk": "SES"}),
+                        Key=_rate_key(region),
                         ReturnValues="UPDATED_NEW",
                         **(passed if self._has_passed else ahead),
                     )
@@ -117,7 +128,16 @@ class AccountStore:
                 if error_code(error) != CONDITION_FAILED:
                     raise
                 self._has_passed = not self._has_passed
+            if latest_us is not None and (standing := self._standing_tat(region)) > latest_us:
+                return standing + step
         raise StoreUnavailable("reserving the rate: other workers kept coming first")
+
+    def _standing_tat(self, region: str) -> int:
+        with translated("reading the rate"):
+            found = self._client.get_item(
+                TableName=self._table, Key=_rate_key(region), ConsistentRead=True
+            )
+        return number(decode(found.get("Item", {})), "tat")
 
     def _update(
         self, region: str, changes: Item, *, condition: str, values: Item | None = None
@@ -161,7 +181,7 @@ class SharedLimiter:
         self._unanswered: dict[str, int] = {}
         self._heard: dict[str, Counter[str]] = {}
 
-    def reserve(self, config: Config, count: int) -> Slot:
+    def reserve(self, config: Config, count: int, *, within: float = inf) -> Slot:
         """Return the slot of ``count`` mails; it is taken, whether used or not."""
         if config.email_service is not Service.SES:
             return Slot()
@@ -170,7 +190,8 @@ class SharedLimiter:
         if account.stopped:
             return Slot(stopped=account.stopped)
         rate = account.rate()
-        wait = self._accounts.reserve(region, count, rate, int(self._clock() * 1_000_000))
+        now_us = int(self._clock() * 1_000_000)
+        wait = self._accounts.reserve(region, count, rate, now_us, within=within)
         return Slot(starts_in=wait, rate=rate)
 
     def report(self, config: Config, *, sent: int, throttled: int) -> None:
@@ -207,6 +228,10 @@ class SharedLimiter:
             return account
         self._accounts.save_quota(region, replace(fresh, asked_at=now))
         return self._accounts.load(region)
+
+
+def _rate_key(region: str) -> dict[str, Any]:
+    return encode({"pk": f"RATE#{region}", "sk": "SES"})
 
 
 def _account_key(region: str) -> dict[str, Any]:
