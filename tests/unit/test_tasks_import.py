@@ -57,16 +57,9 @@ def test_declaring_running_and_recording_tasks_loads_no_third_party(code: str) -
     assert roots - OURS <= sys.stdlib_module_names | {"_contextvars"}
 
 
-def test_the_import_takes_less_than_30_ms() -> None:
-    # of this process's own time, so that a busy machine does not count; the best of a few
-    script = "import time; a = time.process_time(); import sendmill.tasks; "
-    script += "print(time.process_time() - a)"
-    assert min(float(printed(script)) for _ in range(5)) < 0.030
-
-
 def test_every_name_that_is_promised_is_there() -> None:
     import sendmill.tasks
 
     assert sorted(sendmill.tasks.__all__) == sorted(set(sendmill.tasks._WHERE))
     for name in sendmill.tasks.__all__:
-        assert getattr(sendmill.tasks, name).__module__ or True
+        assert hasattr(sendmill.tasks, name), name
