@@ -22,6 +22,9 @@ from sendmill.store import CampaignStore, RecipientStore, WatermarkStore
 from sendmill.sweep import Report, Stream, Sweeper
 from stack import Stack
 
+# Until then a process imports, reads its first batch and claims it, on a busy machine too.
+SPARED_SECONDS = 8.0
+
 
 def workers_of(stack: Stack, function: str) -> list[int]:
     """Return the processes that run a function on this emulator, and on no other."""
@@ -42,6 +45,16 @@ def workers_of(stack: Stack, function: str) -> list[int]:
     return found
 
 
+def age_seconds(pid: int) -> float:
+    """Return for how long a process has run; 0 when it is gone."""
+    try:
+        began = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, IndexError):
+        return 0.0
+    return up - began / os.sysconf("SC_CLK_TCK")
+
+
 def kill(processes: Sequence[int]) -> int:
     """Kill processes at once, without a word; return how many there were."""
     killed = 0
@@ -56,11 +69,12 @@ def kill(processes: Sequence[int]) -> int:
 
 @dataclass
 class Killer:
-    """Kill a random worker again and again, in a thread.
+    """Kill a random worker, ``limit`` times, in a thread.
 
     ``functions`` are asked in a random order, those named more often sooner. ``feed`` is called
-    before each kill: it keeps the workers busy. ``in_call`` counts the kills of those who waited
-    for an answer of SES; ``missed`` how often the machine was too busy to answer the killer.
+    before each kill: it keeps the workers busy. Whoever waits for an answer of SES is the best
+    victim (``in_call`` counts them); whoever has just begun is spared, or on a busy machine nobody
+    would ever come to do anything. ``missed`` counts what the machine was too busy to answer.
     """
 
     stack: Stack
@@ -68,6 +82,7 @@ class Killer:
     feed: Callable[[], None]
     pauses: tuple[float, float]
     rng: random.Random
+    limit: int
     kills: int = 0
     in_call: int = 0
     missed: int = 0
@@ -85,7 +100,7 @@ class Killer:
             thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self.rng.uniform(*self.pauses)):
+        while self.kills < self.limit and not self._stop.wait(self.rng.uniform(*self.pauses)):
             try:
                 self._once()
             except (OSError, BotoCoreError, ClientError):
@@ -96,10 +111,10 @@ class Killer:
         self.feed()
         pool = workers_of(self.stack, self.rng.choice(self.functions))
         held = {one["peer_pid"] for one in self.stack.mailbox("GET", "/stats")["held"]}
-        # whoever waits for an answer of SES is the best victim
         waiting = [pid for pid in pool if pid in held]
-        if pool:
-            done = kill([self.rng.choice(waiting or pool)])
+        victims = waiting or [pid for pid in pool if age_seconds(pid) > SPARED_SECONDS]
+        if victims:
+            done = kill([self.rng.choice(victims)])
             self.kills += done
             self.in_call += done if waiting else 0
 
