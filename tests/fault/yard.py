@@ -60,7 +60,6 @@ class Yard:
         self.office = Office(
             lists=self.lists,
             campaigns=self.book,
-            rows=self.rows,
             queue=self.queue,
             timer=timer or MemoryTimer(),
             clock=self.clock,
