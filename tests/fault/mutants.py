@@ -61,7 +61,8 @@ class CountersApart(RecipientStore):
             for step in part:
                 if step.counts:
                     count = self._count(step.before.campaign_id, shard, step.counts)
-                    self._client.update_item(**count)
+                    with translated("counting"):
+                        self._client.update_item(**count)
         return refused
 
 
@@ -85,13 +86,14 @@ class CountsEveryEvent(Listener):
         for n, event in events.items():
             if n not in told and event.key in rows and event.news in COUNTED_NEWS:
                 store: Any = self.ledger
-                store._client.update_item(
-                    TableName=store._campaigns_table,
-                    Key=counter_key(event.campaign_id, 0),
-                    UpdateExpression="ADD #news :one",
-                    ExpressionAttributeNames={"#news": str(event.news)},
-                    ExpressionAttributeValues={":one": encode_value(1)},
-                )
+                with translated("counting"):
+                    store._client.update_item(
+                        TableName=store._campaigns_table,
+                        Key=counter_key(event.campaign_id, 0),
+                        UpdateExpression="ADD #news :one",
+                        ExpressionAttributeNames={"#news": str(event.news)},
+                        ExpressionAttributeValues={":one": encode_value(1)},
+                    )
         return told
 
 
