@@ -6,16 +6,17 @@ measure its own memory. ``FAULT=long`` takes 1,000,000 rows, ``make test`` takes
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import tracemalloc
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from fakes import CONTENT, HASH_KEY, Clock, MemoryCampaigns, MemoryQueue, make_campaign
-from sendmill.campaign import Status
+from sendmill.campaign import Campaign, Status
 from sendmill.contact import Contact
 from sendmill.contact_list import Accepted
 from sendmill.dispatch import CHUNK_SIZE, Dispatcher, Put, check_plan_of, parse_job
@@ -106,25 +107,46 @@ class World:
         return most
 
 
-@pytest.mark.timeout(1800)
-def test_a_list_of_a_million_is_dispatched_in_memory_that_does_not_grow() -> None:
-    world = World(ROWS)
+@dataclass(frozen=True)
+class Dispatched:
+    """What came of a list, and the most memory that it took, in bytes."""
+
+    campaign: Campaign
+    mails: int
+    shards: Counter[int]
+    hops: int
+    peak: int
+
+
+def dispatched(rows: int) -> Dispatched:
+    """Dispatch a list of so many rows, and watch the memory of this process."""
+    world = World(rows)
     tracemalloc.start()
     try:
         hops = world.run()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    campaign = world.book.campaigns["spring"]
-    print(f"\n{ROWS:,} rows: peak {peak / 1e6:.1f} MB, longest chain {hops} messages")
+    return Dispatched(
+        world.book.campaigns["spring"], world.queue.taken, world.rows.shards, hops, peak
+    )
+
+
+@pytest.mark.timeout(1800)
+def test_a_list_of_a_million_is_dispatched_in_memory_that_does_not_grow() -> None:
+    # in a process of its own: what servers of other tests allocate meanwhile must not count
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.apply(dispatched, (ROWS,))
+    campaign = found.campaign
+    print(f"\n{ROWS:,} rows: peak {found.peak / 1e6:.1f} MB, longest chain {found.hops} messages")
     assert (campaign.status, campaign.total) == (Status.RUNNING, ROWS)
     assert campaign.chunks_done == campaign.chunks
-    assert world.queue.taken == sum(world.rows.shards.values()) == ROWS
+    assert found.mails == sum(found.shards.values()) == ROWS
     # every partition carries its share
-    assert len(world.rows.shards) == SHARDS
-    assert max(world.rows.shards.values()) < 1.1 * ROWS / SHARDS
-    assert hops <= 2 * MOST_HOPS
-    assert peak < MOST_BYTES
+    assert len(found.shards) == SHARDS
+    assert max(found.shards.values()) < 1.1 * ROWS / SHARDS
+    assert found.hops <= 2 * MOST_HOPS
+    assert found.peak < MOST_BYTES
 
 
 @pytest.mark.timeout(600)

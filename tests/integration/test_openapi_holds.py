@@ -11,6 +11,7 @@ has none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -90,9 +91,18 @@ def broken(stack: Stack, operation: Any, mode: GenerationMode) -> str:
         case.call_and_validate(checks=CHECKS, timeout=30)
 
     try:
-        ask()
+        _once_more(ask)
     except Unsatisfiable:
         return ""  # nothing that the document forbids can be said to this operation
     except (Exception, BaseExceptionGroup) as error:
         return f"{operation.label}: {' '.join(str(error).split())[:700]}"
     return ""
+
+
+def _once_more(ask: Callable[[], None]) -> None:
+    # hypothesis parses code, and before Python 3.12 two threads that do so at once may meet
+    # "AST constructor recursion depth mismatch" (CPython issue 106905): said by no API
+    try:
+        ask()
+    except SystemError:
+        ask()

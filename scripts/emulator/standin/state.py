@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,14 +83,23 @@ def pid_of_port(port: int) -> int | None:
     with contextlib.suppress(OSError):
         for line in TCP_TABLE.read_text().splitlines()[1:]:
             columns = line.split()
-            if columns[1].endswith(f":{port:04X}") and columns[1].startswith("0100007F"):
-                return _pid_of_socket(f"socket:[{columns[9]}]")
+            if columns[1] != f"0100007F:{port:04X}" or columns[9] == "0":
+                continue  # inode 0: an earlier connection from that port, whom nobody owns
+            if pid := _pid_of_socket(f"socket:[{columns[9]}]"):
+                return pid
     return None
 
 
 def _pid_of_socket(name: str) -> int | None:
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        with contextlib.suppress(OSError):
-            if any(str(link.readlink()) == name for link in folder.iterdir()):
-                return int(folder.parent.name)
+        if any(link == name for link in _links_of(folder)):
+            return int(folder.parent.name)
     return None
+
+
+def _links_of(folder: Path) -> Iterator[str]:
+    """Yield what the open files of a process are; one that is closed meanwhile is left out."""
+    with contextlib.suppress(OSError):
+        for link in folder.iterdir():
+            with contextlib.suppress(OSError):
+                yield str(link.readlink())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -288,7 +288,8 @@ def moment(text: str) -> int:
     if text.isdecimal():
         return int(text)
     try:
-        return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
+        # in the hour that a night leaves out, astimezone() of Python 3.11 is an hour off
+        return int(datetime.fromisoformat(text).timestamp())
     except ValueError as error:
         raise WrongUse(f"--at is no time: {error}") from error
 
