@@ -45,7 +45,7 @@ def stream() -> Stream:
     if not settings.feedback_queue_url:
         return Stream()
     return Stream(
-        last_send=watermarks.read(settings.ses_configuration_set).last_send_at,
+        last_send=watermarks.read(settings.ses_configuration_set).settled(int(time.time())),
         waiting=queues.waiting(settings.feedback_queue_url),
         dead=queues.waiting(settings.feedback_dlq_url),
     )

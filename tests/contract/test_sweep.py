@@ -26,6 +26,7 @@ from sendmill.store import (
     TimelineStore,
     WatermarkStore,
 )
+from sendmill.store.watermarks import SETTLE_SECONDS
 from sendmill.sweep import Report
 
 Load = Callable[[str], ModuleType]
@@ -201,7 +202,8 @@ def test_a_lost_answer_waits_for_events_that_wait(
         claimed.after, Outcome(fate=Fate.UNKNOWN, reason="lost"), now=now - 3600, jitter=0.5
     )
     rows.apply([lost], owner="w1")
-    WatermarkStore(cloud.dynamodb, CAMPAIGNS).advance("sendmill-test", sent_at=now, seen_at=now)
+    marks = WatermarkStore(cloud.dynamodb, CAMPAIGNS)
+    marks.advance("sendmill-test", sent_at=now - SETTLE_SECONDS, seen_at=now - SETTLE_SECONDS)
     for _ in range(waiting):
         cloud.sqs.send_message(QueueUrl=sweep.settings.feedback_queue_url, MessageBody="{}")
     report = run(sweep)

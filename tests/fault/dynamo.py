@@ -29,6 +29,8 @@ _VALUE = re.compile(r":\w+")
 _IN = re.compile(r"(\S+) IN \((.+)\)\Z")
 _COMPARE = re.compile(r"(\S+) (=|<>|<=|>=|<|>) (\S+)\Z")
 _CALL = re.compile(r"(attribute_exists|attribute_not_exists|begins_with)\((\S+?)(?:, (\S+))?\)\Z")
+_COMMA = re.compile(r",(?![^(]*\))")
+_SET = re.compile(r"(#?\w+) = (?:if_not_exists\()?(:?\w+)(?:, (:\w+)\))?")
 _CLAUSE = re.compile(r"\b(SET|ADD|REMOVE|DELETE) ")
 
 
@@ -279,26 +281,33 @@ def update(text: str) -> Change:
     steps = [
         _step(verb, part.strip())
         for verb, clause in zip(words[1::2], words[2::2], strict=True)
-        for part in clause.split(",")
+        for part in _COMMA.split(clause)
     ]
 
     def change(item: Item, names: Names, values: Values) -> None:
+        # every right side is what stood before
+        before = dict(item)
         for step in steps:
-            step(item, names, values)
+            step(item, before, names, values)
 
     return change
 
 
-def _step(verb: str, text: str) -> Change:
+def _step(verb: str, text: str) -> Callable[[Item, Item, Names, Values], None]:
     if verb == "REMOVE" and re.fullmatch(r"#?\w+", text):
-        return lambda item, names, values: item.pop(_name(text, names), None)
-    if verb == "SET" and re.fullmatch(r"#?\w+ = :\w+", text):
-        name, _, value = text.split()
-        return lambda item, names, values: item.__setitem__(_name(name, names), values[value])
+        return lambda item, before, names, values: item.pop(_name(text, names), None)
+    if verb == "SET" and (found := _SET.fullmatch(text)):
+        name, source, other = found.groups()
+
+        def put(item: Item, before: Item, names: Names, values: Values) -> None:
+            known = {**before, **values}
+            item[_name(name, names)] = known[source if source in known else other]
+
+        return put
     if verb == "ADD" and re.fullmatch(r"#?\w+ :\w+", text):
         name, value = text.split()
 
-        def add(item: Item, names: Names, values: Values) -> None:
+        def add(item: Item, before: Item, names: Names, values: Values) -> None:
             at = _name(name, names)
             item[at] = {"N": str(plain(item.get(at, {"N": "0"})) + plain(values[value]))}
 

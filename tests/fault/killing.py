@@ -127,13 +127,17 @@ def make_sweeper(stack: Stack, *, ahead_seconds: int) -> Sweeper:
         sqs, dispatch_url=out["dispatch_queue_url"], email_url=out["email_queue_url"]
     )
     marks = WatermarkStore(dynamodb, out["campaigns_table"])
+
+    def clock() -> int:
+        return int(time.time()) + ahead_seconds
+
     return Sweeper(
         ledger=RecipientStore(dynamodb, out["recipients_table"], out["campaigns_table"]),
         book=CampaignStore(dynamodb, out["campaigns_table"]),
         queues=queues,
-        stream=lambda: Stream(last_send=marks.read(out["ses_configuration_set"]).last_send_at),
+        stream=lambda: Stream(last_send=marks.read(out["ses_configuration_set"]).settled(clock())),
         account=Account,
-        clock=lambda: int(time.time()) + ahead_seconds,
+        clock=clock,
     )
 
 

@@ -529,7 +529,7 @@ class World:
             queues=queues,
             stream=lambda: self.design.stream(
                 Stream(
-                    last_send=sandbox.watermarks.read(CONFIGURATION_SET).last_send_at,
+                    last_send=sandbox.watermarks.read(CONFIGURATION_SET).settled(sandbox.clock()),
                     waiting=queues.waiting(EVENTS),
                     dead=queues.waiting(f"{EVENTS}:dead"),
                 )

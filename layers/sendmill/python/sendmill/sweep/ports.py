@@ -21,8 +21,8 @@ BUSY_QUEUE = 500
 class Stream:
     """Say how far the provider's events have come.
 
-    ``last_send`` is the time of the newest Send event; ``waiting`` how many events wait, ``dead``
-    how many could not be understood.
+    ``last_send`` is when the newest mail was sent whose Send event has been known for a minute;
+    ``waiting`` how many events wait, ``dead`` how many could not be understood.
     """
 
     last_send: int = 0
