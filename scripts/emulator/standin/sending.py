@@ -174,6 +174,7 @@ class Sending:
                 message_id=message_id,
                 recipients=submission.recipients,
                 peer_port=connection.peer_port,
+                own_port=connection.own_port,
                 since=now(),
             )
             self._state.held.append(held)

@@ -25,6 +25,7 @@ class Held:
     message_id: str | None
     recipients: tuple[str, ...]
     peer_port: int
+    own_port: int
     since: float
 
     def describe(self) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class Held:
             "message_id": self.message_id,
             "recipients": list(self.recipients),
             "peer_port": self.peer_port,
-            "peer_pid": pid_of_port(self.peer_port),
+            "peer_pid": pid_of_connection(self.peer_port, self.own_port),
             "since": self.since,
         }
 
@@ -78,15 +79,17 @@ class State:
             account.forget_sent()
 
 
-def pid_of_port(port: int) -> int | None:
-    """Return the process that owns the local TCP port (Linux; None elsewhere or when unseen)."""
+def pid_of_connection(port: int, other_port: int) -> int | None:
+    """Return the process at ``port`` of a local connection (Linux; None elsewhere or when unseen).
+
+    The port alone says too little: connections to several servers may begin at the same one.
+    """
+    ends = [f"0100007F:{port:04X}", f"0100007F:{other_port:04X}"]
     with contextlib.suppress(OSError):
         for line in TCP_TABLE.read_text().splitlines()[1:]:
             columns = line.split()
-            if columns[1] != f"0100007F:{port:04X}" or columns[9] == "0":
-                continue  # inode 0: an earlier connection from that port, whom nobody owns
-            if pid := _pid_of_socket(f"socket:[{columns[9]}]"):
-                return pid
+            if columns[1:3] == ends:
+                return _pid_of_socket(f"socket:[{columns[9]}]")
     return None
 
 

@@ -82,6 +82,12 @@ class Connection:
         peer = self._writer.get_extra_info("peername")
         return int(peer[1]) if peer else 0
 
+    @property
+    def own_port(self) -> int:
+        """The port the caller speaks to."""
+        own = self._writer.get_extra_info("sockname")
+        return int(own[1]) if own else 0
+
     def abort(self) -> None:
         """Cut the connection at once; what was not yet written is lost."""
         self._writer.transport.abort()
