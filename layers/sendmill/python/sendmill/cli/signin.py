@@ -75,8 +75,9 @@ def as_person(
         "code_challenge_method": "S256",
     }
     url = f"{oidc['authorization_endpoint']}?{urllib.parse.urlencode(query)}"
-    tell(f"Sign in here: {url}")
+    # listening first: whoever reads the address may be back at once
     with _listener(port) as waiting:
+        tell(f"Sign in here: {url}")
         browse(url)
         answer = waiting.wait()
     if not secrets.compare_digest(answer.get("state", ""), state):
