@@ -27,6 +27,7 @@ from sendmill.store.item import (
     encode,
     error_code,
     number,
+    on_condition,
     text,
     translated,
 )
@@ -145,19 +146,16 @@ class AccountStore:
         """Change the account if the condition holds; what stands is read anew either way."""
         self._cache.pop(region, None)
         said: Item = {**{f":{name}": value for name, value in changes.items()}, **(values or {})}
-        try:
-            with translated("writing the account"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_account_key(region),
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={f"#{name}": name for name in changes},
-                    ExpressionAttributeValues=encode(said),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
+        on_condition(
+            "writing the account",
+            self._client.update_item,
+            TableName=self._table,
+            Key=_account_key(region),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in changes},
+            ExpressionAttributeValues=encode(said),
+        )
 
 
 class SharedLimiter:

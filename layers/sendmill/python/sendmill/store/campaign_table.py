@@ -10,13 +10,12 @@ from botocore.exceptions import ClientError
 
 from sendmill.errors import StoreUnavailable
 from sendmill.store.item import (
-    CONDITION_FAILED,
     CONFLICT_ATTEMPTS,
     Item,
     cancellation_codes,
     decode,
     encode,
-    error_code,
+    on_condition,
     translated,
     wait,
 )
@@ -59,18 +58,13 @@ class CampaignTable:
         raise StoreUnavailable(f"{what}: transactions kept conflicting")
 
     def _put_new(self, item: Item) -> bool:
-        try:
-            with translated("creating an item"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=encode(item),
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "creating an item",
+            self._client.put_item,
+            TableName=self._table,
+            Item=encode(item),
+            ConditionExpression="attribute_not_exists(pk)",
+        )
 
     def _under(self, campaign_id: str, prefix: str) -> Iterator[Item]:
         with translated("reading a campaign's items"):

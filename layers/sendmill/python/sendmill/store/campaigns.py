@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from sendmill.campaign import STARTABLE, Campaign, Content, Status
 from sendmill.contact_list import ContactList
 from sendmill.errors import NotFound
@@ -32,7 +30,7 @@ from sendmill.store.campaign_item import (
 )
 from sendmill.store.chunks import ChunkBook
 from sendmill.store.counters import CounterBook
-from sendmill.store.item import CONDITION_FAILED, Item, decode, encode, error_code, text, translated
+from sendmill.store.item import Item, decode, encode, on_condition, text, translated
 from sendmill.store.kinds import items_of_kind
 from sendmill.store.watch_list import WatchList, watched_key
 
@@ -147,20 +145,15 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
 
     def remove(self, campaign_id: str) -> bool:
         """Delete a draft; tell whether it was one."""
-        try:
-            with translated("deleting a draft"):
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=meta_key(campaign_id),
-                    ConditionExpression="#st = :draft",
-                    ExpressionAttributeNames={"#st": "st"},
-                    ExpressionAttributeValues=encode({":draft": str(Status.DRAFT)}),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "deleting a draft",
+            self._client.delete_item,
+            TableName=self._table,
+            Key=meta_key(campaign_id),
+            ConditionExpression="#st = :draft",
+            ExpressionAttributeNames={"#st": "st"},
+            ExpressionAttributeValues=encode({":draft": str(Status.DRAFT)}),
+        )
 
     def approve(self, campaign_id: str, *, by: str, digest: str, at: int) -> bool:
         """Note who approved what, if it can still be started; tell whether it can."""
@@ -184,23 +177,16 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)
         if removes:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
-        try:
-            with translated("changing a campaign"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=meta_key(campaign_id),
-                    UpdateExpression=expression,
-                    ConditionExpression=f"#st IN ({', '.join(wanted)})",
-                    ExpressionAttributeNames={
-                        f"#{name}": name for name in {"st", *changes, *removes}
-                    },
-                    ExpressionAttributeValues=encode(values),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "changing a campaign",
+            self._client.update_item,
+            TableName=self._table,
+            Key=meta_key(campaign_id),
+            UpdateExpression=expression,
+            ConditionExpression=f"#st IN ({', '.join(wanted)})",
+            ExpressionAttributeNames={f"#{name}": name for name in {"st", *changes, *removes}},
+            ExpressionAttributeValues=encode(values),
+        )
 
     def set_status(
         self,

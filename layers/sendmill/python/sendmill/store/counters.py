@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from botocore.exceptions import ClientError
-
 from sendmill.ledger import COUNTED_NEWS, State
 from sendmill.store.campaign_item import counter_key
 from sendmill.store.campaign_table import CampaignTable
-from sendmill.store.item import CONDITION_FAILED, Item, encode, error_code, number, translated
+from sendmill.store.item import (
+    Item,
+    encode,
+    number,
+    on_condition,
+)
 
 # Two sweeps that find the same drift must not both repair it; none runs for so long, in seconds.
 _REPAIR_SECONDS = 900
@@ -41,20 +44,14 @@ class CounterBook(CampaignTable):
         now = int(self._clock())
         values: Item = {":now": now, ":before": now - _REPAIR_SECONDS}
         values |= {f":{name}": change for name, change in changes.items()}
-        try:
-            with translated("repairing counters"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=counter_key(campaign_id, 0),
-                    UpdateExpression="SET repaired_at = :now ADD "
-                    + ", ".join(f"#{name} :{name}" for name in changes),
-                    ConditionExpression="attribute_not_exists(repaired_at) "
-                    "OR repaired_at < :before",
-                    ExpressionAttributeNames={f"#{name}": name for name in changes},
-                    ExpressionAttributeValues=encode(values),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "repairing counters",
+            self._client.update_item,
+            TableName=self._table,
+            Key=counter_key(campaign_id, 0),
+            UpdateExpression="SET repaired_at = :now ADD "
+            + ", ".join(f"#{name} :{name}" for name in changes),
+            ConditionExpression="attribute_not_exists(repaired_at) OR repaired_at < :before",
+            ExpressionAttributeNames={f"#{name}": name for name in changes},
+            ExpressionAttributeValues=encode(values),
+        )

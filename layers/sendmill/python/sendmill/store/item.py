@@ -69,6 +69,18 @@ def translated(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"{what}: {type(error).__name__}") from error
 
 
+def on_condition(what: str, write: Callable[..., object], **asked: Any) -> bool:
+    """Make a write that has a condition; return whether that held. Raises StoreUnavailable."""
+    try:
+        with translated(what):
+            write(**asked)
+    except ClientError as error:
+        if error_code(error) != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
 def error_code(error: ClientError) -> str:
     """Return the name that AWS gave to an error."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))

@@ -22,15 +22,14 @@ from botocore.exceptions import ClientError
 from sendmill.errors import InvalidContactList, StoreUnavailable
 from sendmill.ledger import SHARDS, shard_of
 from sendmill.store.item import (
-    CONDITION_FAILED,
     CONFLICT_ATTEMPTS,
     Item,
     cancellation_codes,
     decode,
     encode,
     encode_value,
-    error_code,
     number,
+    on_condition,
     text,
     translated,
     wait,
@@ -103,18 +102,13 @@ class SuppressionStore:
 
     def erase(self, key: str) -> bool:
         """Forget an entry's address and leave it in force; tell whether its address was known."""
-        try:
-            with translated("erasing an address"):
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=_listed(key),
-                    ConditionExpression="attribute_exists(pk)",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "erasing an address",
+            self._client.delete_item,
+            TableName=self._table,
+            Key=_listed(key),
+            ConditionExpression="attribute_exists(pk)",
+        )
 
     def _add(self, entry: Suppression) -> bool:
         said: Item = {"reason": str(entry.reason), "at": entry.at, "src": entry.source}

@@ -18,14 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from sendmill.store.item import (
-    CONDITION_FAILED,
     decode,
     encode,
-    error_code,
     number,
+    on_condition,
     translated,
 )
 
@@ -91,20 +88,15 @@ class WatermarkStore:
 
     def _write(self, name: str, update: str, condition: str, said: dict[str, int]) -> bool:
         """Return whether the condition held, and it was written."""
-        try:
-            with translated("moving the watermark"):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(name),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=encode(said),
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return False
-        return True
+        return on_condition(
+            "moving the watermark",
+            self._client.update_item,
+            TableName=self._table,
+            Key=_key(name),
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=encode(said),
+        )
 
     def read(self, configuration_set: str) -> Watermark:
         """Return a watermark as it stands now."""
