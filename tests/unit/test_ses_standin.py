@@ -384,7 +384,7 @@ def published(settings: dict[str, Any], count: int) -> tuple[FakeTopics, Publish
     scope = Scope(account="000000000000", region="us-gov-west-1")
     for number in range(count):
         publisher.put(scope, "set", [{"eventType": "Send", "n": number}, {"eventType": "Open"}])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while publisher.describe()["waiting"] and time.monotonic() < deadline:
         time.sleep(0.005)
     return fake, publisher

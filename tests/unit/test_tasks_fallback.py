@@ -30,12 +30,17 @@ from sendmill.tasks import (
 )
 from sendmill.tasks.breaker import Breaker
 from sendmill.tasks.clients import forget_clients
-from sendmill.tasks.config import configure, override, reset
+from sendmill.tasks.config import TaskConfig, configure, override, reset
 from sendmill.tasks.receipts.memory import MemoryReceipts
+from sendmill.tasks.transports import Outgoing, sqs
+from sendmill.tasks.transports.sqs import SqsTransport
 
 effects: list[str] = []
-# The promise is three seconds; the rest is for a machine that is busy with other things.
-SOON = 3.0
+HANGS_SECONDS = 60
+# Between what a busy machine takes for a call that is refused and the read timeout of one that
+# hangs: here it is the kind of failure that decides, not the load of the machine.
+AT_ONCE = 1.5
+SHIPPED = sqs._AT_ONCE
 
 
 @task(name="f.mail", sync_fallback=True)
@@ -69,7 +74,7 @@ class Queue:
         while request := caller.read():
             asked = json.loads(request)
             if self.behave == "hangs":
-                self.released.wait(20)
+                self.released.wait(HANGS_SECONDS)
                 return
             if self.behave.isdigit():
                 code = "AccessDenied" if self.behave == "403" else "ServiceUnavailable"
@@ -82,7 +87,7 @@ class Queue:
                 caller.reset()
                 return
             if self.behave == "stores and hangs":
-                self.released.wait(20)
+                self.released.wait(HANGS_SECONDS)
                 return
             caller.answer(self.answer(asked))
 
@@ -112,8 +117,9 @@ class Queue:
 
 
 @pytest.fixture(autouse=True)
-def settings(offline_aws: None) -> Iterator[None]:
+def settings(offline_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing run, nothing configured, no client of another test."""
+    monkeypatch.setattr(sqs, "_AT_ONCE", AT_ONCE)
     effects.clear()
     forget_clients()
     reset()
@@ -162,14 +168,12 @@ Point = Callable[[int], None]
 
 
 def timed(call: Callable[[], Any]) -> Any:
-    """Return what a call returns; it must not take longer than is promised."""
-    import boto3  # its import is no part of the promise  # noqa: F401
-
+    """Return what a call returns; it must not wait for a queue that hangs."""
     begun = time.monotonic()
     try:
         return call()
     finally:
-        assert time.monotonic() - begun <= SOON
+        assert time.monotonic() - begun < HANGS_SECONDS / 2
 
 
 def refused_port() -> int:
@@ -188,6 +192,27 @@ def test_refused_it_runs_here_at_once_where_the_task_allows_it(endpoint: Point) 
         timed(lambda: report.options(task_id="r1").send(1))
     assert raised.value.task_id == "r1"
     assert effects == ["ada"]
+
+
+def test_all_the_waits_together_stay_below_the_promised_three_seconds() -> None:
+    waits = TaskConfig()
+    assert SHIPPED + waits.connect_timeout + waits.read_timeout < 3
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(SHIPPED, 2), (SHIPPED + 0.1, 1)])
+def test_what_failed_at_once_alone_is_tried_again(
+    queue: Make, endpoint: Point, monkeypatch: pytest.MonkeyPatch, seconds: float, asked: int
+) -> None:
+    monkeypatch.setattr(sqs, "_AT_ONCE", SHIPPED)
+    found = queue("closes")
+    endpoint(found.server.port)
+    times = iter((0.0, seconds))
+    transport = SqsTransport(
+        lambda _: "http://127.0.0.1/000000000000/q", region="us-east-1", clock=lambda: next(times)
+    )
+    with pytest.raises(EnqueueUncertain):
+        transport.send(Outgoing(body="{}", queue="default", task_id="t", task="f.mail"))
+    assert len(found.server.requests) == asked
 
 
 @pytest.mark.parametrize("behave", ["hangs", "closes", "stores and hangs"])

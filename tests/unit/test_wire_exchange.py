@@ -287,13 +287,13 @@ def test_an_answer_that_does_not_come_is_a_loss_in_time() -> None:
 
     def silent(caller: Caller) -> None:
         while caller.read() == b"hello":
-            held.wait(5)
+            held.wait(60)
 
     with ScriptedHttp(silent) as server:
         found = wire(server, read_seconds=0.2)
         begun = time.monotonic()
         assert loss(found.exchange([request()])) == Loss(True, "no answer in time")
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 30
         held.set()
         server.script = echo
         assert bodies(found.exchange([request(b"next")])) == [b"next"]

@@ -101,9 +101,12 @@ class SqsTransport:
     def _call(
         self, name: str, url: str, asked: Mapping[str, Any], task_id: str, resend: bool
     ) -> Any:
+        # Made before the clock starts: the first of a process takes longer than many a call.
+        sqs = _translating(task_id, self._client, url)
+        send = getattr(sqs, name)
         started = self._clock()
         try:
-            return self._ask(name, url, asked, task_id)
+            return _translating(task_id, send, **asked)
         except EnqueueRejected:
             raise
         except EnqueueError as first:
@@ -111,21 +114,24 @@ class SqsTransport:
             if self._clock() - started > _AT_ONCE or (may_double and not resend):
                 raise
             try:
-                return self._ask(name, url, asked, task_id)
+                return _translating(task_id, send, **asked)
             except EnqueueUnreachable as second:
                 # what was maybe sent the first time is still maybe sent
                 raise (first if may_double else second) from second
 
-    def _ask(self, name: str, url: str, asked: Mapping[str, Any], task_id: str) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
+    def _client(self, url: str) -> Any:
+        region = self._region or region_of(url)
+        return client("sqs", region, attempts=1, **self._timeouts)
 
-        try:
-            region = self._region or region_of(url)
-            sqs = client("sqs", region, attempts=1, **self._timeouts)
-            return getattr(sqs, name)(**asked)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise translated(error, task_id) from error
+
+def _translating(task_id: str, call: Callable[..., Any], *words: Any, **asked: Any) -> Any:
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        return call(*words, **asked)
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        raise translated(error, task_id) from error
 
 
 def translated(error: Exception, task_id: str = "") -> EnqueueError:
