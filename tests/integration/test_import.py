@@ -115,7 +115,7 @@ def test_nothing_is_left_of_an_upload_and_no_log_named_anybody(stack: Stack) -> 
         return [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
 
     # the import is marked before its upload is deleted
-    eventually(left, lambda found: not found, seconds=10, what="the upload deleted")
+    eventually(left, lambda found: not found, seconds=60, what="the upload deleted")
     with pytest.raises(ApiError) as refused:
         stack.request("GET", f"/v1/contact-lists/{made['list_id']}")
     assert refused.value.status == 404
