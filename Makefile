@@ -63,7 +63,7 @@ unit: setup ## Run the tests that need nothing but Python
 	@$(PYTHON) -m pytest -q tests/unit tests/contract $(TESTS)
 
 integration: setup ## Run the tests through the deployed stack
-	@scripts/test.sh tests/integration $(TESTS)
+	@scripts/test.sh tests/emulator tests/integration $(TESTS)
 
 fault: setup ## Run the long proof: thousands of simulated campaigns, killed workers
 	@scripts/fault.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the tests; an emulator and a stack of their own are started and stopped by the tests themselves.
-# All of them run in two lanes side by side: what waits for a stack, and what needs only Python and
-# Terraform, at low priority, since nothing there waits for a clock.
+# All of them run in two lanes side by side: what looks at one deployed stack, which waits most of
+# its time, and at low priority everything else.
 # Purpose:     make test, make integration
 # Parameters:  what pytest takes; default: every test, in two lanes
 # Environment: none; the caller's AWS settings are left behind, so that nothing can reach an account

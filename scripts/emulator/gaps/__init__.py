@@ -3,7 +3,7 @@
 Each function replaces private names of ministack, which may mean something else in any other
 release: `launcher.PINNED` must be the installed version exactly, and the launcher checks it. When
 the pin moves, read each docstring, look whether the gap is still there, and run
-tests/integration/test_emulator.py.
+tests/emulator/test_emulator.py.
 
 Sending is not closed here: the SES stand-in beside the emulator does it (`standin/`).
 """

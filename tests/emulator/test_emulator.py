@@ -32,8 +32,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from smtp_faults import MODES
 from smtp_server import SmtpServer
 
-pytestmark = pytest.mark.integration
-
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "scripts/emulator.sh"
 REGION = "us-gov-west-1"

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from integration.harness import ROOT, run
-from stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ENVIRONMENTS = ("dev", "prod", "govcloud")
 
@@ -33,9 +32,7 @@ def bootstrap(env: str, port: int) -> str:
     return run("scripts/bootstrap.sh", port=port, env=env, emulated=True)
 
 
-def test_dev_prod_and_govcloud_apply_and_then_plan_to_no_change(
-    stack: Stack, emulator_port: int
-) -> None:
+def test_dev_prod_and_govcloud_apply_and_then_plan_to_no_change(emulator_port: int) -> None:
     run("scripts/build.sh", "lambda", port=emulator_port)
     with ThreadPoolExecutor(2 * len(ENVIRONMENTS) + 1) as side_by_side:
         accounts = {
@@ -55,4 +52,4 @@ def test_dev_prod_and_govcloud_apply_and_then_plan_to_no_change(
         assert "No changes." in plan, f"{env}: {plan[-3000:]}"
         assert outputs["environment"] == env
     urls = {str(outputs["email_queue_url"]) for _, outputs in found.values()}
-    assert len(urls | {stack.outputs["email_queue_url"]}) == 4
+    assert len(urls) == len(ENVIRONMENTS)
