@@ -123,6 +123,60 @@ run "deploys_leave_addresses_and_the_pipeline_alone" {
   }
 }
 
+# What a deploy asks for where the name alone does not lead there: things called by the prefix and no more, mappings
+# that have an id for a name, calls for which a service knows no resource. A refresh asks the first of them.
+run "deploys_are_refused_nothing_that_they_ask_for" {
+  command = plan
+  module { source = "./modules/account" }
+
+  assert {
+    condition = alltrue([
+      for action, arn in {
+        "s3:ListBucket" = "arn:aws:s3:::sendmill-dev-contacts-111111111111-us-east-1"
+        } : anytrue([
+          for statement in jsondecode(data.aws_iam_policy_document.plan.json).Statement :
+          anytrue([for one in flatten([statement.Action]) : can(regex("^${replace(one, "*", ".*")}$", action))])
+          && anytrue([for one in flatten([statement.Resource]) : can(regex("^${replace(one, "*", ".*")}$", arn))])
+      ])
+    ])
+    error_message = "A plan may not look whether a bucket is there."
+  }
+
+  assert {
+    condition = alltrue([
+      for action, arn in {
+        "cloudwatch:PutDashboard"         = "arn:aws:cloudwatch::111111111111:dashboard/sendmill-dev"
+        "iam:ListInstanceProfilesForRole" = "arn:aws:iam::111111111111:role/sendmill-dev-api"
+        "lambda:TagResource"              = "arn:aws:lambda:us-east-1:111111111111:event-source-mapping:00000000-0000"
+        "logs:CreateLogGroup"             = "arn:aws:logs:us-east-1:111111111111:log-group:/aws/vendedlogs/apigateway/sendmill-dev:log-stream:"
+        "logs:ListLogDeliveries"          = "*"
+        "logs:PutRetentionPolicy"         = "arn:aws:logs:us-east-1:111111111111:log-group:/aws/vendedlogs/apigateway/sendmill-dev"
+        "s3:GetObjectVersion"             = "arn:aws:s3:::the-artefacts/functions/api/a.zip"
+        "sns:SetSubscriptionAttributes"   = "*"
+        "sns:Unsubscribe"                 = "*"
+        } : anytrue([
+          for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement :
+          statement.Effect == "Allow"
+          && anytrue([for one in flatten([statement.Action]) : can(regex("^${replace(one, "*", ".*")}$", action))])
+          && anytrue([for one in flatten([statement.Resource]) : can(regex("^${replace(one, "*", ".*")}$", arn))])
+      ])
+    ])
+    error_message = "A deploy would be refused."
+  }
+
+  # A star in a comparison that knows none matches the star alone.
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement : [
+        for test, keys in try(statement.Condition, {}) : [
+          for value in flatten(values(keys)) : endswith(test, "Like") || !strcontains(value, "*")
+        ]
+      ]
+    ]))
+    error_message = "A condition holds for nobody."
+  }
+}
+
 # AWS counts the characters that are not white space, of all inline policies of a role together.
 run "policies_fit_a_role" {
   command = plan

@@ -5,6 +5,9 @@ locals {
   owned = "${var.deployment.name_prefix}-*"
   arn   = "arn:${var.deployment.partition}"
 
+  # Named by the prefix alone, like the dashboard. Logs puts the stream behind the name of the group.
+  access_log = "log-group:/aws/vendedlogs/apigateway/${var.deployment.name_prefix}"
+
   # The key by its alias, since a plan knows that before the key is made.
   any_key   = "${local.arn}:kms:${local.at}:key/*"
   key_alias = "alias/${var.deployment.name_prefix}-deploy"
@@ -32,6 +35,14 @@ data "aws_iam_policy_document" "plan" {
     sid       = "ReadArtefacts"
     actions   = ["s3:GetObject"]
     resources = ["${local.bucket_arns["artefacts"]}/*"]
+  }
+
+  # A refresh asks whether a bucket is there (HeadBucket), for which S3 knows no narrower action. Names of objects
+  # hold ids, and what is in an object stays closed.
+  statement {
+    sid       = "FindItsBuckets"
+    actions   = ["s3:ListBucket"]
+    resources = ["${local.arn}:s3:::${local.owned}"]
   }
 
   statement {
@@ -149,9 +160,11 @@ data "aws_iam_policy_document" "apply" {
     resources = ["${local.bucket_arns["state"]}/*"]
   }
 
+  # Signer reads the version it was told of, in the name of who asks:
+  # https://docs.aws.amazon.com/signer/latest/developerguide/gs-iam.html
   statement {
     sid       = "AddArtefacts"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:PutObject", "s3:GetObjectVersion"]
     resources = ["${local.bucket_arns["artefacts"]}/*"]
   }
 
@@ -161,7 +174,7 @@ data "aws_iam_policy_document" "apply" {
     resources = [local.any_key]
 
     condition {
-      test     = "ForAnyValue:StringEquals"
+      test     = "ForAnyValue:StringLike"
       variable = "kms:ResourceAliases"
       values   = ["alias/${local.owned}"] # its own, and those of the data that a deploy writes: secrets
     }
@@ -186,11 +199,13 @@ data "aws_iam_policy_document" "apply" {
     resources = [
       for part in [
         "cloudwatch:${local.at}:alarm:${local.owned}",
-        "cloudwatch::${var.deployment.account_id}:dashboard/${local.owned}",
+        "cloudwatch::${var.deployment.account_id}:dashboard/${var.deployment.name_prefix}",
         "dynamodb:${local.at}:table/${local.owned}",
         "lambda:${local.at}:function:${local.owned}",
         "lambda:${local.at}:layer:${local.owned}",
         "logs:${local.at}:log-group:*${local.owned}",
+        "logs:${local.at}:${local.access_log}",
+        "logs:${local.at}:${local.access_log}:*",
         "scheduler:${local.at}:schedule*/${local.owned}",
         "sns:${local.at}:${local.owned}",
         "sqs:${local.at}:${local.owned}",
@@ -200,7 +215,7 @@ data "aws_iam_policy_document" "apply" {
 
   statement {
     sid       = "ManageItsBuckets"
-    actions   = ["s3:CreateBucket", "s3:DeleteBucket", "s3:PutBucket*", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"]
+    actions   = ["s3:CreateBucket", "s3:DeleteBucket*", "s3:PutBucket*", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"]
     resources = ["${local.arn}:s3:::${local.owned}"]
   }
 
@@ -247,13 +262,16 @@ data "aws_iam_policy_document" "apply" {
       "kms:UpdateKeyDescription",
       "lambda:*CodeSigningConfig*",
       "lambda:*EventSourceMapping*",
-      "logs:*LogDelivery",
+      "lambda:*agResource", # also of mappings, which carry no name
+      "logs:*LogDeliver*",
       "logs:*ResourcePolic*",
       "ses:*ConfigurationSet*",
       "ses:*EmailIdentity*",
       "ses:*agResource",
       "signer:StartSigningJob",
       "signer:DescribeSigningJob",
+      "sns:SetSubscriptionAttributes",
+      "sns:Unsubscribe",
       "wafv2:*WebACL*",
     ]
     resources = ["*"] # ids are drawn when the thing is made
@@ -266,6 +284,7 @@ data "aws_iam_policy_document" "apply" {
       "iam:CreateRole",
       "iam:DeleteRole",
       "iam:DeleteRolePolicy",
+      "iam:ListInstanceProfilesForRole", # asked before a role is deleted
       "iam:PassRole",
       "iam:PutRolePolicy",
       "iam:TagRole",
