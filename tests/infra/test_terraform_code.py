@@ -55,6 +55,13 @@ def test_lock_pins_the_one_provider_for_every_platform(root: str) -> None:
     assert (lock.count('"h1:'), lock.count('"zh:')) == (14, 15)
 
 
+@pytest.mark.parametrize("root", [".", "bootstrap"])
+def test_state_is_encrypted_as_its_bucket_says(root: str) -> None:
+    """Terraform's `encrypt` without a key asks for AES256, which goes before the bucket's key."""
+    backend = without_comments(TERRAFORM / root / "backend.tf")
+    assert re.findall(r"^ +(\w+) += ", backend, flags=re.MULTILINE) == ["use_lockfile"]
+
+
 @pytest.mark.parametrize("path", CODE, ids=named)
 def test_no_partition_region_or_account_is_written_out(path: Path) -> None:
     code = without_comments(path)
