@@ -28,7 +28,7 @@ module "store" {
   protect_data         = var.protect_data
   list_retention_days  = var.list_retention_days
   secret_recovery_days = var.secret_recovery_days
-  upload_origins       = [module.api.url]
+  upload_origins       = local.console_urls
   emulated             = var.emulated
 }
 

@@ -20,7 +20,7 @@ variables {
   }
   protect_data         = true
   list_retention_days  = 396
-  upload_origins       = ["https://api.example.com/v1"]
+  upload_origins       = ["https://api.example.com/v1", "https://api.example.com/", "https://console.example.com/"]
   secret_recovery_days = 30
   emulated             = false
 }
@@ -51,7 +51,7 @@ run "data" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_origins == toset(["https://api.example.com"]) && one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_methods == toset(["PUT"])
+    condition     = one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_origins == toset(["https://api.example.com", "https://console.example.com"]) && one(aws_s3_bucket_cors_configuration.contacts.cors_rule).allowed_methods == toset(["PUT"])
     error_message = "Other pages may upload contacts, or do more than that."
   }
 

@@ -102,6 +102,12 @@ def test_every_module_is_pinned_alike_and_explains_itself(module: Path) -> None:
     assert (module / "README.md").is_file()
 
 
+def test_files_are_uploaded_from_wherever_the_console_is_opened() -> None:
+    """A browser asks the bucket about the page's own origin, which may be a domain of its own."""
+    store = blocks((TERRAFORM / "main.tf").read_text(), "module")["store"]
+    assert re.findall(r"upload_origins += (.*)", store) == ["local.console_urls"]
+
+
 @pytest.mark.parametrize("name", [*ENVIRONMENTS, "emulated"])
 def test_values_are_of_variables_that_exist(name: str) -> None:
     variables = blocks((TERRAFORM / "variables.tf").read_text(), "variable")
