@@ -106,3 +106,24 @@ run "alarms" {
     error_message = "The person on call gets no mail."
   }
 }
+
+# CloudWatch refuses a widget of more than 100 alarms, and with it the whole dashboard.
+run "a_dashboard_shows_every_alarm_however_many_there_are" {
+  command = plan
+  module { source = "./modules/monitoring" }
+  variables {
+    queues = {
+      for n in range(40) : "q${n}" => { name = "q${n}", dead_letter_name = "q${n}-dlq", age_seconds = { warning = 900, critical = 3600 } }
+    }
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) > 100 && alltrue([for names in local.alarm_lists : length(names) <= 100])
+    error_message = "A widget holds more alarms than CloudWatch takes: ${jsonencode([for names in local.alarm_lists : length(names)])}."
+  }
+
+  assert {
+    condition     = toset(flatten(local.alarm_lists)) == toset(keys(aws_cloudwatch_metric_alarm.this))
+    error_message = "The dashboard leaves alarms out."
+  }
+}

@@ -4,6 +4,11 @@
 locals {
   dashboard_width = 24
 
+  # A widget takes 100 alarms, and every task queue brings three:
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+  alarm_lists  = chunklist(sort(keys(local.alarms)), 100)
+  alarm_height = 4 * length(local.alarm_lists)
+
   mails = {
     for outcome in ["accepted", "failed", "retry", "unknown", "suppressed", "cancelled"] : outcome => [
       "Sendmill", "Messages_${outcome}", "environment", var.deployment.environment, "service", "email_worker",
@@ -40,22 +45,22 @@ resource "aws_cloudwatch_dashboard" "this" {
     periodOverride = "inherit"
 
     widgets = concat(
-      [{
+      [for index, names in local.alarm_lists : {
         type   = "alarm"
         x      = 0
-        y      = 0
+        y      = 4 * index
         width  = local.dashboard_width
         height = 4
         properties = {
           title  = "Alarms of ${var.deployment.environment}"
           sortBy = "stateUpdatedTimestamp"
-          alarms = [for name in sort(keys(aws_cloudwatch_metric_alarm.this)) : aws_cloudwatch_metric_alarm.this[name].arn]
+          alarms = [for name in names : aws_cloudwatch_metric_alarm.this[name].arn]
         }
       }],
       [for index, title in sort(keys(local.figures)) : {
         type   = "metric"
         x      = index * local.dashboard_width / length(local.figures)
-        y      = 4
+        y      = local.alarm_height
         width  = local.dashboard_width / length(local.figures)
         height = 4
         properties = merge(local.figures[title], {
@@ -68,7 +73,7 @@ resource "aws_cloudwatch_dashboard" "this" {
       [for index, title in sort(keys(local.graphs)) : {
         type   = "metric"
         x      = index % 3 * 8
-        y      = 8 + floor(index / 3) * 6
+        y      = local.alarm_height + 4 + floor(index / 3) * 6
         width  = 8
         height = 6
         properties = merge(local.graphs[title], {
