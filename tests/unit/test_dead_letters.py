@@ -40,7 +40,8 @@ def letters_of(cloud: Cloud, url: str, *bodies: object, **changes: Any) -> DeadL
     for body in bodies:
         text = body if isinstance(body, str) else json.dumps(body)
         cloud.sqs.send_message(QueueUrl=url, MessageBody=text)
-    return DeadLetterQueue(cloud.sqs, url, **changes)
+    # one process has no other servers to ask
+    return DeadLetterQueue(cloud.sqs, url, **{"wait_seconds": 0, **changes})
 
 
 def waiting(cloud: Cloud, url: str) -> int:
@@ -158,6 +159,16 @@ def test_letters_that_come_again_end_the_look() -> None:
     sqs = Sqs(1, 2, 3)
     assert len(DeadLetterQueue(sqs, URL).look(1000)) == 3  # type: ignore[arg-type]
     assert sqs.calls == 2
+
+
+def test_a_look_asks_every_server() -> None:
+    class Sampled(Sqs):
+        """Say what SQS says to who does not wait: the sample of its servers held nothing."""
+
+        def receive_message(self, **asked: Any) -> dict[str, Any]:
+            return super().receive_message(**asked) if asked["WaitTimeSeconds"] else {}
+
+    assert len(DeadLetterQueue(Sampled(1, 2, 3), URL).look(1000)) == 3  # type: ignore[arg-type]
 
 
 def test_letters_come_oldest_first_with_their_age() -> None:

@@ -10,7 +10,7 @@ from cloud import REGION, Cloud
 
 from sendmill.errors import NotFound, QueueUnavailable
 from sendmill.tasks.__main__ import main
-from sendmill.tasks.clients import forget_clients
+from sendmill.tasks.clients import client, forget_clients
 from sendmill.tasks.config import TaskConfig, override
 from sendmill.tasks.dead_letter_queue import DeadLetterQueue
 from sendmill.tasks.doctor import examine
@@ -43,7 +43,7 @@ def count(cloud: Cloud, url: str) -> int:
 def test_a_look_shows_who_and_why_and_takes_nothing(cloud: Cloud, queues: TaskConfig) -> None:
     bury(cloud, queues, "b", reason="permanent", error="no", failed_at="2026-11-23T02:00:00Z")
     bury(cloud, queues, "a", failed_at="2026-11-23T01:00:00Z")
-    letters = DeadLetterQueue(queues)
+    letters = DeadLetterQueue(queues, wait_seconds=0)
     for _ in range(2):  # a second look sees the same: the first hid nothing
         found = [(one.task_id, one.task, one.reason, one.error) for one in letters.look()]
         assert found == [
@@ -53,10 +53,23 @@ def test_a_look_shows_who_and_why_and_takes_nothing(cloud: Cloud, queues: TaskCo
     assert letters.find("b").body.startswith('{"v": 1, "id": "b"')
 
 
+def test_a_look_asks_every_server(cloud: Cloud, queues: TaskConfig) -> None:
+    """Who does not wait is told of some servers alone, and of no letter where there is one."""
+    asked: list[int] = []
+    sqs = client("sqs", REGION)
+    sqs.meta.events.register(
+        "provide-client-params.sqs.ReceiveMessage",
+        lambda params, **_: asked.append(params["WaitTimeSeconds"]),
+    )
+    bury(cloud, queues, "a")
+    assert len(DeadLetterQueue(queues).look(limit=1)) == 1
+    assert asked == [1]
+
+
 def test_one_letter_is_sent_back_and_the_others_stay(cloud: Cloud, queues: TaskConfig) -> None:
     for task_id in ("a", "b", "c"):
         bury(cloud, queues, task_id)
-    letters = DeadLetterQueue(queues)
+    letters = DeadLetterQueue(queues, wait_seconds=0)
     assert letters.redrive("b") == 1
     (message,) = cloud.sqs.receive_message(QueueUrl=queues.queues["default"])["Messages"]
     assert json.loads(message["Body"])["id"] == "b"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # A letter that was looked at is hidden from the next look for so long, in seconds.
 LOOK_SECONDS = 5
+# Without a wait SQS asks some of its servers alone, and says that a queue is empty which is not:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+WAIT_SECONDS = 1
 _BATCH = 10
 
 
@@ -63,6 +66,7 @@ class DeadLetterQueue:
         default_from: str = "",
         mails: bool = True,
         clock: Callable[[], float] = time.time,
+        wait_seconds: int = WAIT_SECONDS,
     ) -> None:
         self._client = client
         self._url = url
@@ -70,6 +74,7 @@ class DeadLetterQueue:
         self._default_from = default_from
         self._mails = mails
         self._clock = clock
+        self._wait_seconds = wait_seconds
 
     def look(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` letters, oldest first; they stay where they are."""
@@ -79,8 +84,7 @@ class DeadLetterQueue:
                 "receive_message",
                 MaxNumberOfMessages=min(_BATCH, limit - len(found)),
                 VisibilityTimeout=LOOK_SECONDS,
-                # not the queue's own long poll: an empty answer is an answer here
-                WaitTimeSeconds=0,
+                WaitTimeSeconds=self._wait_seconds,
                 AttributeNames=["All"],
                 MessageAttributeNames=["reason", "error"],
             )

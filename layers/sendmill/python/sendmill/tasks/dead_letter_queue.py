@@ -21,6 +21,9 @@ from sendmill.tasks.worker.delivery import REASON
 
 # A letter that was looked at is hidden from others for so long, in seconds.
 _LOOK_SECONDS = 30
+# Without a wait SQS asks some of its servers alone, and says that a queue is empty which is not:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+_WAIT_SECONDS = 1
 _BATCH = 10
 
 
@@ -43,13 +46,16 @@ class DeadTask:
 class DeadLetterQueue:
     """Work on the dead-letter queue of one queue; every method raises QueueUnavailable."""
 
-    def __init__(self, config: TaskConfig, queue: str = DEFAULT_QUEUE) -> None:
+    def __init__(
+        self, config: TaskConfig, queue: str = DEFAULT_QUEUE, *, wait_seconds: int = _WAIT_SECONDS
+    ) -> None:
         found = config.dead_letter_queues.get(queue)
         if not found:
             known = ", ".join(sorted(config.dead_letter_queues)) or "none"
             raise UnknownQueue(f"{queue!r} has no dead-letter queue here (known: {known})")
         self.url, self.source = found, config.queue_url(queue)
         self._region = config.region or region_of(found)
+        self._wait_seconds = wait_seconds
 
     def look(self, limit: int = 100) -> list[DeadTask]:
         """Return up to ``limit`` letters, oldest first; they stay where they are."""
@@ -105,8 +111,7 @@ class DeadLetterQueue:
                 QueueUrl=self.url,
                 MaxNumberOfMessages=min(_BATCH, limit - len(seen)),
                 VisibilityTimeout=_LOOK_SECONDS,
-                # not the queue's own long poll: an empty answer is an answer here
-                WaitTimeSeconds=0,
+                WaitTimeSeconds=self._wait_seconds,
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
