@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sendmill import aws
+from sendmill.tasks.builtin import wiring
+from sendmill.tasks.clients import client, forget_clients
+from sendmill.tasks.config import override
 
 
 @pytest.fixture
@@ -38,6 +41,21 @@ def test_only_what_is_listed_is_called_at_its_fips_endpoint(
         "sqs": "https://sqs.us-gov-west-1.amazonaws.com",  # the plain name is the FIPS one there
         "scheduler": "https://scheduler.us-gov-west-1.amazonaws.com",
     }
+
+
+@pytest.mark.usefixtures("govcloud")
+def test_the_clients_of_tasks_go_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIPS_ENDPOINTS", "dynamodb,s3,secretsmanager,sesv2,sqs")
+    forget_clients()
+    wiring.forget()
+    with override(claim_check_bucket="files", region="us-gov-west-1"):
+        link = wiring.report_writer().files.link("exports/a.csv", seconds=60, name="a.csv")
+    claim_checks, schedules = client("s3", "us-gov-west-1"), client("scheduler", "us-gov-west-1")
+    forget_clients()
+    wiring.forget()
+    assert link.startswith("https://files.s3-fips.us-gov-west-1.amazonaws.com/exports/a.csv?")
+    assert claim_checks.meta.endpoint_url == "https://s3-fips.us-gov-west-1.amazonaws.com"
+    assert schedules.meta.endpoint_url == "https://scheduler.us-gov-west-1.amazonaws.com"
 
 
 @pytest.mark.usefixtures("govcloud")

@@ -38,8 +38,8 @@ _PATIENT = Config(
 _HOT_LANES = 32
 
 
-def _at(service: str, config: Config) -> Config:
-    """Return the config, at the FIPS endpoint if the service is to be called there."""
+def at(service: str, config: Config) -> Config:
+    """Return the settings of a client, at the FIPS endpoint if the service is called there."""
     if service not in os.environ.get("FIPS_ENDPOINTS", "").split(","):
         return config
     return config.merge(Config(use_fips_endpoint=True))
@@ -47,24 +47,24 @@ def _at(service: str, config: Config) -> Config:
 
 def dynamodb() -> DynamoDBClient:
     """Return the client of the ledger."""
-    return boto3.client("dynamodb", config=_at("dynamodb", _PATIENT))
+    return boto3.client("dynamodb", config=at("dynamodb", _PATIENT))
 
 
 def sqs() -> SQSClient:
     """Return the client of the queues."""
-    return boto3.client("sqs", config=_at("sqs", _PATIENT))
+    return boto3.client("sqs", config=at("sqs", _PATIENT))
 
 
 def s3() -> S3Client:
     """Return the client of the contacts bucket."""
     # the older signature, botocore's default for links in some regions, signs no length
     signed = _PATIENT.merge(Config(signature_version="s3v4"))
-    return boto3.client("s3", config=_at("s3", signed))
+    return boto3.client("s3", config=at("s3", signed))
 
 
 def secretsmanager() -> SecretsManagerClient:
     """Return the client of the secrets."""
-    return boto3.client("secretsmanager", config=_at("secretsmanager", _PATIENT))
+    return boto3.client("secretsmanager", config=at("secretsmanager", _PATIENT))
 
 
 def hot_dynamodb() -> DynamoDBClient:
@@ -76,18 +76,18 @@ def hot_dynamodb() -> DynamoDBClient:
 
 def sesv2(region: str) -> Endpoint:
     """Return where mails are posted, in a region or in the function's own: one attempt each."""
-    client = boto3.client("sesv2", region_name=region or None, config=_at("sesv2", client_config()))
+    client = boto3.client("sesv2", region_name=region or None, config=at("sesv2", client_config()))
     return Endpoint(client, prepare_send, credentials=_credentials(), lanes=LANES).find()
 
 
 def ses_account(region: str) -> SESV2Client:
     """Return the client that asks SES for the account, in a region or in the function's own."""
-    return boto3.client("sesv2", region_name=region or None, config=_at("sesv2", _PATIENT))
+    return boto3.client("sesv2", region_name=region or None, config=at("sesv2", _PATIENT))
 
 
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the client of the timer."""
-    return boto3.client("scheduler", config=_at("scheduler", _PATIENT))
+    return boto3.client("scheduler", config=at("scheduler", _PATIENT))
 
 
 def _credentials() -> Credentials | None:

@@ -1,4 +1,7 @@
-"""Make boto3 clients, one for each service and set of settings, for the whole process."""
+"""Make boto3 clients, one for each service and set of settings, for the whole process.
+
+Those that ``FIPS_ENDPOINTS`` lists go to their FIPS endpoints, as in :mod:`sendmill.aws`.
+"""
 
 from __future__ import annotations
 
@@ -49,5 +52,7 @@ def _make(
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=32,
     )
+    if service in os.environ.get("FIPS_ENDPOINTS", "").split(","):
+        config = config.merge(Config(use_fips_endpoint=True))
     make: Any = boto3.client
     return make(service, region_name=region or None, config=config)
