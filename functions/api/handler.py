@@ -158,6 +158,8 @@ desk = Desk(
     ask_dmarc=ask_dmarc,
     monotonic=time.monotonic,
     approval_over=int(settings.approval_over_recipients or 0),
+    # the default is an address of mail_domain, to which the roles that send are bound
+    own_domain=settings.default_from_email.rpartition("@")[2],
 )
 table = build_routes(
     office,

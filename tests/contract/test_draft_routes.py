@@ -144,6 +144,15 @@ def test_a_row_that_cannot_be_rendered_is_named_by_its_line(ask: Ask, campaign_i
     assert found["detail"].startswith("line 4 of the list: body: 'missing' is undefined")
 
 
+def test_a_sender_that_the_roles_do_not_allow_is_not_started(ask: Ask, campaign_id: str) -> None:
+    path = f"/v1/campaigns/{campaign_id}"
+    ask("PATCH", path, {"config": {"from_email": "noreply@elsewhere.example"}})
+    ask("POST", f"{path}/approve", subject="other")
+    status, said = ask("POST", f"{path}/start")
+    assert (status, [check["id"] for check in said["checks"]]) == (409, ["sender_identity"])
+    assert "is not of example.com" in said["detail"]
+
+
 def test_a_large_campaign_wants_another_persons_word(
     ask: Ask, campaign_id: str, cloud: Cloud
 ) -> None:

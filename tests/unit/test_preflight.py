@@ -63,6 +63,8 @@ def test_a_campaign_without_fault_is_fine_in_every_point() -> None:
     [
         ({"identity": None}, "sender_identity", Level.ERROR, "unknown to SES"),
         ({"identity": replace(VERIFIED, verified=False)}, "sender_identity", Level.ERROR, "not"),
+        ({"own_domain": "other.example"}, "sender_identity", Level.ERROR, "not of other.example"),
+        ({"own_domain": "Example.com"}, "sender_identity", Level.OK, "example.com is verified"),
         ({"asked": False}, "sender_identity", Level.WARNING, "not checked"),
         ({"asked": False}, "dkim", Level.WARNING, "not checked"),
         ({"identity": replace(VERIFIED, dkim="PENDING")}, "dkim", Level.WARNING, "is pending"),

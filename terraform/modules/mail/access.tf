@@ -66,7 +66,7 @@ data "aws_iam_policy_document" "identities_read" {
     resources = ["*"]
   }
 
-  # A campaign may name any sender of the account, and the checklist says whether it is verified.
+  # The checklist says whether the sender that a campaign names is verified.
   statement {
     sid       = "ReadIdentities"
     actions   = ["ses:GetEmailIdentity"]

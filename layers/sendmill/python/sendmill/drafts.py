@@ -91,6 +91,7 @@ class Desk:
     """Hold what drafts need; ``approval_over`` is the number of recipients, 0 for never.
 
     ``ask_sender`` and ``ask_dmarc`` ask SES and DNS; ``monotonic`` is a clock that never goes back.
+    ``own_domain`` is the one that mails may leave as, empty for any.
     """
 
     office: Office
@@ -102,6 +103,7 @@ class Desk:
     ask_dmarc: Callable[[str], str | None]
     monotonic: Callable[[], float]
     approval_over: int = 0
+    own_domain: str = ""
 
     def edit(self, campaign_id: str, changes: Mapping[str, Any], *, by: str) -> Campaign:
         """Change a draft; raises StateConflict once it was started, InvalidCampaign as create."""
@@ -233,6 +235,7 @@ class Desk:
             rows=rows,
             needs_approval=self.needs_approval(campaign),
             approved=campaign.approved_digest == approval_digest(campaign),
+            own_domain=self.own_domain,
         )
 
     def _rows_checked(self, campaign: Campaign) -> RowsChecked:

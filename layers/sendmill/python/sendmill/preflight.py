@@ -72,7 +72,8 @@ class Facts:
 
     ``asked`` is false when SES did not answer; ``identity`` None when it knows no such sender.
     ``dmarc`` is the record, empty when there is none, None when nobody could be asked.
-    ``needs_approval`` and ``approved`` speak of a second person's word.
+    ``needs_approval`` and ``approved`` speak of a second person's word. ``own_domain`` is the one
+    that the functions may send as, whatever else is verified; empty when it is not known.
     """
 
     campaign: Campaign
@@ -83,6 +84,7 @@ class Facts:
     rows: RowsChecked = field(default_factory=lambda: RowsChecked(checked=0, total=0))
     needs_approval: bool = False
     approved: bool = False
+    own_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +143,20 @@ def _sender(facts: Facts) -> Iterator[Check]:
         for name, title in _SENDER_TITLES.items():
             yield _check(name, Level.OK, title, said)
         return
+    sender = config.from_email
+    if facts.own_domain and sender_domain(facts.campaign) != facts.own_domain.lower():
+        yield _check(
+            "sender_identity",
+            Level.ERROR,
+            _SENDER_TITLES["sender_identity"],
+            f"{sender} is not of {facts.own_domain}: every mail would be refused",
+            f"Send from an address of {facts.own_domain}: mails may leave as no other.",
+        )
+        return
     if not facts.asked:
         for name, title in _SENDER_TITLES.items():
             yield _check(name, Level.WARNING, title, "not checked: SES did not answer", _AGAIN)
         return
-    sender = config.from_email
     if identity is None or not identity.verified:
         state = "is not verified yet" if identity else "is unknown to SES"
         yield _check(
