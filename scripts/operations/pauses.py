@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from operations.account import Account
 from sendmill.campaign import Campaign, Status
+from sendmill.outcome import QUOTA_REASON
 from sendmill.store import CampaignStore
 
 REASON = "restored: look at it before you resume"
@@ -22,6 +23,15 @@ def pause_all(account: Account, table: str = "") -> Iterator[str]:
     for campaign in _all(store):
         if campaign.status in (Status.RUNNING, Status.PLANNING):
             store.pause(campaign.id, REASON)
+        elif campaign.status is Status.PAUSED and campaign.reason == QUOTA_REASON:
+            # the sweep would go on with it by itself, as soon as there is quota
+            store.set_status(
+                campaign.id,
+                Status.PAUSED,
+                expected={Status.PAUSED},
+                reason=REASON,
+                paused_for=QUOTA_REASON,
+            )
         elif campaign.status is Status.SCHEDULED:
             # The schedule itself was not restored: if it still fires, it finds a draft.
             store.set_status(campaign.id, Status.DRAFT, expected={Status.SCHEDULED}, reason=REASON)

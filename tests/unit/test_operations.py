@@ -13,6 +13,7 @@ from operations.account import Account
 
 from fakes import make_campaign
 from sendmill.campaign import Status
+from sendmill.outcome import QUOTA_REASON
 from sendmill.store import CampaignStore
 
 ADDRESS = "somebody@example.org"
@@ -60,6 +61,21 @@ def test_nothing_in_a_restored_ledger_sends_by_itself(cloud: Cloud, store: Campa
     }
     assert told[-1].startswith("3 campaigns stopped in campaigns")
     assert {found.reason for name in changed if (found := store.get(name))} == {pauses.REASON}
+
+
+def test_a_restored_campaign_that_waits_for_quota_waits_for_a_person(cloud: Cloud) -> None:
+    store = CampaignStore(cloud.dynamodb, CAMPAIGNS)
+    for reason in (QUOTA_REASON, "paused by a person"):
+        waiting = replace(make_campaign(status=Status.PAUSED), reason=reason)
+        store.add(replace(waiting, id=f"for_{reason[:5]}"))
+    account = Cloudy({"campaigns_table": CAMPAIGNS}, dynamodb=cloud.dynamodb)
+
+    assert list(pauses.pause_all(account))[-1].startswith("1 campaigns stopped")
+    reasons = {found.id: (found.status, found.reason) for found in store.list(limit=9)[0]}
+    assert reasons == {
+        "for_daily": (Status.PAUSED, pauses.REASON),
+        "for_pause": (Status.PAUSED, "paused by a person"),
+    }
 
 
 def test_pausing_all_twice_changes_nothing(cloud: Cloud, store: CampaignStore) -> None:
