@@ -5,7 +5,15 @@ locals {
   }
 
   function_name = "${var.deployment.name_prefix}-${replace(var.name, "_", "-")}"
-  in_vpc        = length(try(var.deployment.functions.subnet_ids, [])) > 0
+
+  environment = merge(var.environment_variables, {
+    ENVIRONMENT                  = var.deployment.environment
+    LOG_LEVEL                    = var.log.level
+    POWERTOOLS_SERVICE_NAME      = var.name
+    POWERTOOLS_METRICS_NAMESPACE = "Sendmill"
+  }, local.fips)
+
+  in_vpc = length(try(var.deployment.functions.subnet_ids, [])) > 0
 }
 
 # Made here and first: a function that runs before its log group exists makes one itself, which then never
@@ -45,12 +53,7 @@ resource "aws_lambda_function" "this" {
   timeout     = var.timeout_seconds
 
   environment {
-    variables = merge(var.environment_variables, {
-      ENVIRONMENT                  = var.deployment.environment
-      LOG_LEVEL                    = var.log.level
-      POWERTOOLS_SERVICE_NAME      = var.name
-      POWERTOOLS_METRICS_NAMESPACE = "Sendmill"
-    }, local.fips)
+    variables = local.environment
   }
 
   dynamic "vpc_config" {
@@ -71,6 +74,15 @@ resource "aws_lambda_function" "this" {
 
   # Whoever may call the function (a mapping, the API) depends on it, and so finds it able to do its work.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.runtime, aws_iam_role_policy.granted, aws_iam_role_policy.network]
+
+  lifecycle {
+    # Lambda says "String measured" and no name, in the middle of an apply.
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    precondition {
+      condition     = length(jsonencode(local.environment)) <= 4096
+      error_message = "The environment variables of ${local.function_name} must not exceed 4096 characters (got ${length(jsonencode(local.environment))})."
+    }
+  }
 }
 
 # Whoever wakes the function wakes this name, so that one pointer says which version works. Without published
