@@ -15,5 +15,5 @@ list_retention_days   = 30
 secret_recovery_days  = 7
 
 log          = { level = "DEBUG", retention_days = 30 }
-api          = { rate_limit = 10, burst_limit = 20 }
+api          = { rate_limit = 10, burst_limit = 50 }
 email_worker = { maximum_concurrency = 2 } # a new SES account sends one mail a second
