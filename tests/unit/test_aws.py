@@ -61,3 +61,25 @@ def test_the_clients_of_tasks_go_there_too(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("govcloud")
 def test_without_a_list_nothing_is() -> None:
     assert aws.dynamodb().meta.endpoint_url == "https://dynamodb.us-gov-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [("us-west-2", "contacts.s3.us-west-2"), ("us-gov-west-1", "contacts.s3.us-gov-west-1")],
+)
+def test_a_link_leads_to_the_bucket_in_its_own_region(
+    offline_aws: None, monkeypatch: pytest.MonkeyPatch, region: str, host: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    link = aws.s3().generate_presigned_url("put_object", Params={"Bucket": "contacts", "Key": "k"})
+    assert link.startswith(f"https://{host}.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256")
+
+
+def test_a_link_of_an_emulator_leads_to_its_address(
+    offline_aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    link = aws.s3().generate_presigned_url("put_object", Params={"Bucket": "contacts", "Key": "k"})
+    assert link.startswith("http://127.0.0.1:4566/contacts/k?")

@@ -45,6 +45,19 @@ def at(service: str, config: Config) -> Config:
     return config.merge(Config(use_fips_endpoint=True))
 
 
+def signing_links(config: Config) -> Config:
+    """Return the settings of a client of S3 that signs links for browsers.
+
+    The older signature, botocore's default for links in some regions, signs no length, and KMS and
+    newer regions take none of it. Without the style a link leads to the endpoint of all regions,
+    which answers for a new bucket elsewhere with a redirection that no upload follows.
+    """
+    config = config.merge(Config(signature_version="s3v4"))
+    if not (os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")):
+        config = config.merge(Config(s3={"addressing_style": "virtual"}))
+    return at("s3", config)
+
+
 def dynamodb() -> DynamoDBClient:
     """Return the client of the ledger."""
     return boto3.client("dynamodb", config=at("dynamodb", _PATIENT))
@@ -57,9 +70,7 @@ def sqs() -> SQSClient:
 
 def s3() -> S3Client:
     """Return the client of the contacts bucket."""
-    # the older signature, botocore's default for links in some regions, signs no length
-    signed = _PATIENT.merge(Config(signature_version="s3v4"))
-    return boto3.client("s3", config=at("s3", signed))
+    return boto3.client("s3", config=signing_links(_PATIENT))
 
 
 def secretsmanager() -> SecretsManagerClient:

@@ -83,14 +83,14 @@ def _files() -> FileStore:
     config = current()
     if not config.claim_check_bucket:
         raise InvalidSettings("the environment lacks SENDMILL_TASK_BUCKET")
-    # links are signed with it, and KMS and newer regions take no older signature
     settings = ClientConfig(
-        signature_version="s3v4",
         retries={"total_max_attempts": 4, "mode": "standard"},
         connect_timeout=3,
         read_timeout=20,
     )
-    client = boto3.client("s3", region_name=config.region or None, config=aws.at("s3", settings))
+    client = boto3.client(
+        "s3", region_name=config.region or None, config=aws.signing_links(settings)
+    )
     return FileStore(client=client, bucket=config.claim_check_bucket)
 
 
