@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from scripted_smtp import ScriptedServer
 
 from fakes import CONFIG, Clock, make_mail
@@ -76,10 +76,16 @@ def test_smtp_is_found_by_the_secret_of_the_campaign_or_the_default(name: str, a
     assert client.asked == [asked]
 
 
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}}, "GetSecretValue")
+
+
 @pytest.mark.parametrize(
     ("value", "fate", "reason"),
     [
         (EndpointConnectionError(endpoint_url="x"), Fate.LATER, "secret_unavailable"),
+        (refused("AccessDeniedException"), Fate.STOP, "secret_invalid"),
+        (refused("ThrottlingException"), Fate.LATER, "secret_unavailable"),
         ({}, Fate.STOP, "secret_invalid"),
         ("text", Fate.STOP, "secret_invalid"),
         ({"host": "h", "username": "u", "password": "p", "port": "x"}, Fate.STOP, "secret_invalid"),

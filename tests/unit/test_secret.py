@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from fakes import Clock
-from sendmill.errors import InvalidSettings, SecretUnavailable
+from sendmill.errors import InvalidSettings, SecretRefused, SecretUnavailable
 from sendmill.secret import CACHE_SECONDS, SecretStore, SmtpServer
 
 PASSWORD = "correct horse battery staple"
@@ -99,7 +99,7 @@ def test_a_cold_function_says_what_is_away(error: Exception, said: str) -> None:
 
 def test_a_secret_that_is_not_there_is_named() -> None:
     secrets, _ = store()
-    with pytest.raises(SecretUnavailable, match="secret mail: ResourceNotFoundException"):
+    with pytest.raises(SecretRefused, match="secret mail: ResourceNotFoundException"):
         secrets.read("mail")
 
 

@@ -24,6 +24,7 @@
         ├── StoreUnavailable    DynamoDB or S3 refused, throttled or timed out
         ├── QueueUnavailable    SQS did not take a message
         └── SecretUnavailable   Secrets Manager could not be asked
+            └── SecretRefused   it has no such secret, or does not show it
 
 Outcomes of a send are no exceptions: see :mod:`sendmill.outcome`.
 """
@@ -131,3 +132,7 @@ class QueueUnavailable(RetryableError):
 
 class SecretUnavailable(RetryableError):
     """Secrets Manager could not be asked, or holds no such secret yet."""
+
+
+class SecretRefused(SecretUnavailable):
+    """Secrets Manager has no such secret, or does not show it: a person must mend that."""

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sendmill.errors import InvalidSettings, SecretUnavailable
+from sendmill.errors import InvalidSettings, SecretRefused, SecretUnavailable
 from sendmill.unsubscribe import Keyring, keyring_from
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 CACHE_SECONDS = 300.0
+# No such secret or one without a value, no permission to read it, one that is being deleted.
+_REFUSED = {"ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,8 @@ class SecretStore:
             answer = self._client.get_secret_value(SecretId=name)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise SecretUnavailable(f"secret {name}: {code}") from error
+            kind = SecretRefused if code in _REFUSED else SecretUnavailable
+            raise kind(f"secret {name}: {code}") from error
         except BotoCoreError as error:
             raise SecretUnavailable(f"secret {name}: {type(error).__name__}") from error
         found: str | None = answer.get("SecretString")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sendmill.campaign import Config, Service
-from sendmill.errors import InvalidSettings, SecretUnavailable
+from sendmill.errors import InvalidSettings, SecretRefused, SecretUnavailable
 from sendmill.mail import Mail
 from sendmill.outcome import Fate, Outcome
 from sendmill.provider.ses import SesProvider
@@ -58,16 +58,14 @@ class ProviderMailer:
         name = config.aws_secret_name or self._default_secret_name
         try:
             server = self._secrets.smtp_server(name)
+        except (SecretRefused, InvalidSettings) as error:
+            stop = Outcome(fate=Fate.STOP, reason="secret_invalid", detail=str(error))
+            return [stop] * len(mails)
         except SecretUnavailable as error:
-            return [
-                Outcome(
-                    fate=Fate.LATER, reason="secret_unavailable", detail=str(error), unasked=True
-                )
-            ] * len(mails)
-        except InvalidSettings as error:
-            return [Outcome(fate=Fate.STOP, reason="secret_invalid", detail=str(error))] * len(
-                mails
+            later = Outcome(
+                fate=Fate.LATER, reason="secret_unavailable", detail=str(error), unasked=True
             )
+            return [later] * len(mails)
         outcomes = SmtpProvider(server).send_all(mails)
         if any(_refused(outcome) for outcome in outcomes):
             return self._send_anew(name, server, mails, outcomes)
