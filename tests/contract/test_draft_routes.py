@@ -176,6 +176,31 @@ def test_an_edit_voids_the_approval(ask: Ask, campaign_id: str) -> None:
     assert ask("POST", f"{path}/start")[0] == 409
 
 
+def test_a_changed_list_voids_the_approval(ask: Ask, campaign_id: str, cloud: Cloud) -> None:
+    path = f"/v1/campaigns/{campaign_id}"
+    ask("POST", f"{path}/approve", subject="other")
+    contacts = f"/v1/contact-lists/{ask('GET', path)[1]['list_id']}/contacts"
+    assert ask("POST", contacts, {"email": "mallory@example.com"})[0] == 201
+    status, said = ask("POST", f"{path}/start")
+    assert (status, [check["id"] for check in said["checks"]]) == (409, ["approval"])
+    assert cloud.received("DISPATCH") == []
+    # who approves now approves the list as it is now
+    ask("POST", f"{path}/approve", subject="other")
+    assert ask("POST", f"{path}/start")[1]["total"] == 4
+
+
+def test_a_list_that_has_grown_wants_another_persons_word(ask: Ask) -> None:
+    small = ask("POST", "/v1/contact-lists?name=Small", "email,first_name\nada@example.com,Ada\n")
+    list_id = small[1]["list_id"]
+    made = ask("POST", "/v1/campaigns", draft(list_id))
+    path = f"/v1/campaigns/{made[1]['campaign_id']}"
+    for n in range(2):
+        ask("POST", f"/v1/contact-lists/{list_id}/contacts", {"email": f"u{n}@example.com"})
+    assert ask("GET", f"{path}/preflight")[1]["estimate"]["recipients"] == 3
+    status, said = ask("POST", f"{path}/start")
+    assert (status, [check["id"] for check in said["checks"]]) == (409, ["approval"])
+
+
 def test_who_looked_at_the_warnings_must_accept_each(ask: Ask, campaign_id: str) -> None:
     path = f"/v1/campaigns/{campaign_id}"
     ask("POST", f"{path}/approve", subject="other")

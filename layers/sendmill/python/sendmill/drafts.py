@@ -141,7 +141,11 @@ class Desk:
         return made
 
     def approve(self, campaign_id: str, *, by: str) -> Campaign:
-        """Approve a campaign as it is; raises StateConflict for whoever made or started it."""
+        """Approve a campaign as it is, its list as it is now.
+
+        Raises StateConflict for whoever made or started it.
+        """
+        self.office.pin_list(campaign_id)
         found = self.office.campaign(campaign_id)
         if by in (found.created_by, found.edited_by, found.started_by):
             raise StateConflict("a campaign is approved by another person than made or started it")
@@ -153,20 +157,22 @@ class Desk:
     def start(self, campaign_id: str, *, by: str, accepted: Sequence[str] | None) -> Campaign:
         """Start a campaign; raises NotReady naming the checks that keep it from that."""
         self._refuse_unready(campaign_id, accepted)
-        campaign = self.office.start(campaign_id)
+        campaign = self.office.start(campaign_id, pinned=True)
         self.shelf.note_starter(campaign_id, by)
         return campaign
 
     def schedule(self, campaign_id: str, *, by: str, start_at: int, late: int) -> Campaign:
         """Start a campaign later; raises NotReady as :meth:`start` does."""
         self._refuse_unready(campaign_id, None)
-        campaign = self.office.schedule(campaign_id, start_at=start_at, max_late_seconds=late)
+        campaign = self.office.schedule(
+            campaign_id, start_at=start_at, max_late_seconds=late, pinned=True
+        )
         self.shelf.note_starter(campaign_id, by)
         return campaign
 
     def preflight(self, campaign_id: str) -> Facts:
         """Return everything a checklist is made of, the rows rendered as far as time allows."""
-        campaign = self.office.campaign(campaign_id)
+        campaign = self.office.as_it_would_start(self.office.campaign(campaign_id))
         facts = self._facts(campaign, self._rows_checked(campaign))
         return replace(facts, dmarc=self.ask_dmarc(sender_domain(campaign)))
 
@@ -206,6 +212,8 @@ class Desk:
         return [_tested(address, outcome) for address, outcome in pairs]
 
     def _refuse_unready(self, campaign_id: str, accepted: Sequence[str] | None) -> None:
+        # what is checked, and was approved, is what will be sent: the list as it is now
+        self.office.pin_list(campaign_id)
         campaign = self.office.campaign(campaign_id)
         if campaign.status not in STARTABLE:
             return

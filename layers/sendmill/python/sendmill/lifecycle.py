@@ -7,7 +7,7 @@ as an argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sendmill.campaign import (
@@ -208,16 +208,18 @@ class Office:
         """Return how many recipients of a campaign are in which state."""
         return progress(campaign, self.campaigns.counters(campaign.id))
 
-    def start(self, campaign_id: str) -> Campaign:
+    def start(self, campaign_id: str, *, pinned: bool = False) -> Campaign:
         """Start a campaign; calling again while it is planned or running changes nothing.
+
+        ``pinned`` keeps the revision of its list that was looked at, whatever came since.
 
         Every row is rendered before the first mail leaves; one that cannot be refuses the campaign
         (status ``refused``, the reason names the line), and it may be started again once mended.
         Raises StateConflict when the campaign is paused, cancelled or over.
         """
-        found = self.campaign(campaign_id)
-        self._pin_list(found)
-        if found.status is Status.REFUSED:
+        if not pinned:
+            self.pin_list(campaign_id)
+        if self.campaign(campaign_id).status is Status.REFUSED:
             self.campaigns.uncheck(campaign_id)
         self.campaigns.activate(campaign_id)
         self.campaigns.set_status(campaign_id, Status.PLANNING, expected=set(STARTABLE))
@@ -229,16 +231,39 @@ class Office:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
         return campaign
 
-    def _pin_list(self, campaign: Campaign) -> None:
+    def pin_list(self, campaign_id: str) -> None:
         """Let a campaign that is not started read its list as it is now; raises NotFound."""
-        if campaign.status not in STARTABLE or not campaign.list_id:
-            return
-        contacts = self.contact_list(campaign.list_id)
-        if contacts.revision != campaign.list_revision:
-            self.campaigns.pin_list(campaign.id, contacts)
+        contacts = self._newer_list(self.campaign(campaign_id))
+        if contacts is not None:
+            self.campaigns.pin_list(campaign_id, contacts)
 
-    def schedule(self, campaign_id: str, *, start_at: int, max_late_seconds: int) -> Campaign:
+    def as_it_would_start(self, campaign: Campaign) -> Campaign:
+        """Return a campaign with its list as it is now, unless it is started; raises NotFound."""
+        contacts = self._newer_list(campaign)
+        if contacts is None:
+            return campaign
+        return replace(
+            campaign,
+            list_revision=contacts.revision,
+            rows=contacts.rows,
+            expected=contacts.accepted,
+            invalid=contacts.invalid,
+            duplicates=contacts.duplicates,
+            chunks=contacts.parts,
+        )
+
+    def _newer_list(self, campaign: Campaign) -> ContactList | None:
+        if campaign.status not in STARTABLE or not campaign.list_id:
+            return None
+        contacts = self.contact_list(campaign.list_id)
+        return contacts if contacts.revision != campaign.list_revision else None
+
+    def schedule(
+        self, campaign_id: str, *, start_at: int, max_late_seconds: int, pinned: bool = False
+    ) -> Campaign:
         """Start a campaign later, but not later than ``max_late_seconds`` after its time.
+
+        ``pinned`` as for :meth:`start`.
 
         Raises InvalidCampaign for a time in the past, StateConflict if it was started before.
         """
@@ -249,7 +274,8 @@ class Office:
             raise InvalidCampaign(
                 f"max_late_seconds must be at least {MIN_LATE_SECONDS} (got {max_late_seconds})"
             )
-        self._pin_list(self.campaign(campaign_id))
+        if not pinned:
+            self.pin_list(campaign_id)
         scheduled = self.campaigns.schedule(
             campaign_id,
             start_at=start_at,
