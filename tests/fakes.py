@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sendmill.campaign import OVER, Campaign, Config, Content, Service, Status
+from sendmill.campaign import OVER, STARTABLE, Campaign, Config, Content, Service, Status
 from sendmill.contact import Contact, recipient_id
 from sendmill.contact_list import Accepted, ContactList, Rejected
 from sendmill.dispatch import Put
@@ -188,11 +188,14 @@ class MemoryCampaigns:
         self._advance(campaign_id, chunk, "todo", "checked", {"chunks_checked": 1})
 
     def uncheck(self, campaign_id: str) -> None:
-        """Forget what was checked."""
+        """Forget what was checked, unless the campaign was started."""
         with self.lock:
+            if self.campaigns[campaign_id].status not in STARTABLE:
+                return
             chunks = self.chunks.setdefault(campaign_id, {})
-            chunks.update({n: "todo" for n, state in chunks.items() if state != "done"})
-            self.campaigns[campaign_id] = replace(self.campaigns[campaign_id], chunks_checked=0)
+            checked = [chunk for chunk, state in chunks.items() if state == "checked"]
+            chunks.update(dict.fromkeys(checked, "todo"))
+            self.bump(campaign_id, chunks_checked=-len(checked))
 
     def schedule(
         self, campaign_id: str, *, start_at: int, start_by: int, expected: set[Status]

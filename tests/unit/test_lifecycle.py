@@ -316,7 +316,9 @@ def test_a_resume_that_died_before_the_jobs_were_queued_is_mended_by_asking_agai
 
 
 def test_a_refused_campaign_is_checked_anew_when_it_is_started_again() -> None:
-    world = World(status=Status.REFUSED, chunks=1, chunks_checked=1)
+    world = World(status=Status.REFUSED, chunks=1)
+    world.campaigns.add_chunks("spring", 0, 1)
+    world.campaigns.check_chunk("spring", 0)
     assert world.office.start("spring").status is Status.PLANNING
     assert world.campaigns.campaigns["spring"].chunks_checked == 0
 

@@ -142,12 +142,64 @@ def test_chunks_are_created_and_counted_in_once(store: CampaignStore) -> None:
 
 
 def test_what_was_checked_is_checked_again_after_a_refusal(store: CampaignStore) -> None:
-    store.add(make_campaign(chunks=2))
+    store.add(make_campaign(chunks=2, status=Status.REFUSED))
     store.add_chunks("spring", 0, 2)
     store.check_chunk("spring", 0)
     store.uncheck("spring")
     assert store.get("spring").chunks_checked == 0  # type: ignore[union-attr]
     store.check_chunk("spring", 0)
+    assert store.get("spring").chunks_checked == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("call", ["Query", "TransactWriteItems"])
+def test_a_second_start_that_comes_late_forgets_nothing_of_the_first(
+    store: CampaignStore, cloud: Cloud, call: str
+) -> None:
+    """Two people start a refused campaign; the checks of the first run while the second asks."""
+    store.add(make_campaign(chunks=2, status=Status.REFUSED))
+    store.add_chunks("spring", 0, 2)
+    store.check_chunk("spring", 0)
+    first = iter(["start"])
+
+    def meanwhile(**_: Any) -> None:
+        for _start in first:
+            store.uncheck("spring")
+            store.set_status("spring", Status.PLANNING, expected={Status.REFUSED})
+            store.check_chunk("spring", 0)
+
+    cloud.on_dynamodb(f"before-call.dynamodb.{call}", meanwhile)
+    store.uncheck("spring")
+    assert next(first, "done") == "done"
+    store.check_chunk("spring", 0)
+    store.check_chunk("spring", 1)
+    assert store.get("spring").chunks_checked == 2  # type: ignore[union-attr]
+    for chunk in range(2):
+        store.finish_chunk("spring", chunk, rows=5, duplicates=0)
+    store.uncheck("spring")
+    found = store.get("spring")
+    assert found is not None
+    assert (found.chunks_done, found.total) == (2, 10)
+
+
+@pytest.mark.parametrize("status", [Status.PLANNING, Status.RUNNING, Status.PAUSED])
+def test_what_is_under_way_is_not_unchecked(store: CampaignStore, status: Status) -> None:
+    store.add(make_campaign(chunks=2, status=status))
+    store.add_chunks("spring", 0, 2)
+    store.check_chunk("spring", 0)
+    store.uncheck("spring")
+    assert store.get("spring").chunks_checked == 1  # type: ignore[union-attr]
+    store.finish_chunk("spring", 0, rows=5, duplicates=0)
+    assert store.get("spring").chunks_done == 1  # type: ignore[union-attr]
+
+
+def test_many_checked_chunks_are_checked_again(store: CampaignStore) -> None:
+    store.add(make_campaign(chunks=120, status=Status.REFUSED))
+    store.add_chunks("spring", 0, 120)
+    for chunk in range(119):
+        store.check_chunk("spring", chunk)
+    store.uncheck("spring")
+    assert store.get("spring").chunks_checked == 0  # type: ignore[union-attr]
+    store.check_chunk("spring", 118)
     assert store.get("spring").chunks_checked == 1  # type: ignore[union-attr]
 
 

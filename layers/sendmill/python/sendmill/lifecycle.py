@@ -219,8 +219,7 @@ class Office:
         """
         if not pinned:
             self.pin_list(campaign_id)
-        if self.campaign(campaign_id).status is Status.REFUSED:
-            self.campaigns.uncheck(campaign_id)
+        self.campaigns.uncheck(campaign_id)
         self.campaigns.activate(campaign_id)
         self.campaigns.set_status(campaign_id, Status.PLANNING, expected=set(STARTABLE))
         campaign = self.campaign(campaign_id)
@@ -276,6 +275,7 @@ class Office:
             )
         if not pinned:
             self.pin_list(campaign_id)
+        self.campaigns.uncheck(campaign_id)
         scheduled = self.campaigns.schedule(
             campaign_id,
             start_at=start_at,

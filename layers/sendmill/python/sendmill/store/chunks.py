@@ -12,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sendmill.campaign import STARTABLE
 from sendmill.store.campaign_item import key, meta_key, plain_key
 from sendmill.store.campaign_table import CampaignTable
-from sendmill.store.item import encode, text, translated
+from sendmill.store.item import encode, text
+
+# Chunks in one transaction: with the campaign DynamoDB's 100 actions.
+_TRANSACTION_CHUNKS = 99
 
 
 class ChunkBook(CampaignTable):
@@ -41,33 +45,39 @@ class ChunkBook(CampaignTable):
         self._advance_chunk(campaign_id, chunk, "checked", "done", counts)
 
     def uncheck(self, campaign_id: str) -> None:
-        """Forget that chunks were checked: the content has changed, or is to be checked again."""
-        for item in self._under(campaign_id, "CH#"):
-            if text(item, "st") != "done":
-                with translated("resetting a chunk"):
-                    self._client.put_item(
-                        TableName=self._table,
-                        Item=encode({**plain_key(campaign_id, text(item, "sk")), "st": "todo"}),
-                    )
-        with translated("resetting a campaign"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=meta_key(campaign_id),
-                UpdateExpression="SET chunks_checked = :zero",
-                ExpressionAttributeValues=encode({":zero": 0}),
-            )
+        """Forget that chunks were checked: the content has changed, or is to be checked again.
+
+        A campaign that was started is left alone, also by a call that began before the start:
+        its checks are those of today. Raises StoreUnavailable when another call does the same.
+        """
+        found = [
+            text(item, "sk")
+            for item in self._under(campaign_id, "CH#")
+            if text(item, "st") == "checked"
+        ]
+        for first in range(0, len(found), _TRANSACTION_CHUNKS):
+            if not self._uncheck(campaign_id, found[first : first + _TRANSACTION_CHUNKS]):
+                return
+
+    def _uncheck(self, campaign_id: str, chunks: Sequence[str]) -> bool:
+        """Take chunks and their count back together; tell whether the campaign may be started."""
+        startable = {f":s{n}": str(status) for n, status in enumerate(sorted(STARTABLE))}
+        counted: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": meta_key(campaign_id),
+            "UpdateExpression": "ADD #chunks_checked :fewer",
+            "ConditionExpression": f"#st IN ({', '.join(startable)})",
+            "ExpressionAttributeNames": {"#st": "st", "#chunks_checked": "chunks_checked"},
+            "ExpressionAttributeValues": encode({**startable, ":fewer": -len(chunks)}),
+        }
+        moved = [self._moved(key(campaign_id, one), "checked", "todo") for one in chunks]
+        return self._transact("unchecking chunks", [{"Update": counted}, *moved])
 
     def _advance_chunk(
         self, campaign_id: str, chunk: int, before: str, after: str, counts: Mapping[str, int]
     ) -> None:
         """Move a chunk and the campaign's counts together; chunks of a campaign meet on META."""
-        moved: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": key(campaign_id, _sort_key(chunk)),
-            "UpdateExpression": "SET st = :after",
-            "ConditionExpression": "st = :before",
-            "ExpressionAttributeValues": encode({":after": after, ":before": before}),
-        }
+        moved = self._moved(key(campaign_id, _sort_key(chunk)), before, after)
         counted: dict[str, Any] = {
             "TableName": self._table,
             "Key": meta_key(campaign_id),
@@ -75,8 +85,17 @@ class ChunkBook(CampaignTable):
             "ExpressionAttributeNames": {f"#{name}": name for name in counts},
             "ExpressionAttributeValues": encode({f":{name}": n for name, n in counts.items()}),
         }
-        actions: list[Any] = [{"Update": moved}, {"Update": counted}]
-        self._transact("counting a chunk", actions)
+        self._transact("counting a chunk", [moved, {"Update": counted}])
+
+    def _moved(self, chunk: Mapping[str, Any], before: str, after: str) -> dict[str, Any]:
+        update = {
+            "TableName": self._table,
+            "Key": chunk,
+            "UpdateExpression": "SET st = :after",
+            "ConditionExpression": "st = :before",
+            "ExpressionAttributeValues": encode({":after": after, ":before": before}),
+        }
+        return {"Update": update}
 
 
 def _sort_key(chunk: int) -> str:
