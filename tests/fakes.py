@@ -473,8 +473,10 @@ class MemoryLists:
         self.parts[list_id, part] = list(rows)
 
     def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
-        """Return a part."""
-        return self.parts.get((list_id, part), [])
+        """Return a part; one that is gone is not empty."""
+        if (list_id, part) not in self.parts:
+            raise NotFound(f"part {part} of {list_id} does not exist")
+        return self.parts[list_id, part]
 
     def write_rejected(self, list_id: str, rows: Sequence[Rejected]) -> None:
         """Keep rejected rows."""

@@ -224,6 +224,21 @@ def test_a_template_that_does_not_compile_refuses_the_campaign() -> None:
     assert "for is not allowed" in world.campaign().reason
 
 
+def test_a_part_that_is_gone_refuses_the_campaign_and_is_never_nobody() -> None:
+    world = World(1)
+    del world.lists.parts["list", 0]
+    world.do(check_plan_of(world.campaign()))
+    world.drain()
+    assert world.campaign().status is Status.REFUSED
+    assert world.campaign().reason == "part 0 of list does not exist"
+    world = World(1, status=Status.RUNNING)
+    world.ready(0)
+    del world.lists.parts["list", 0]
+    with pytest.raises(NotFound):
+        world.do(CHUNK)
+    assert world.campaign().chunks_done == 0
+
+
 @pytest.mark.parametrize("status", [one for one in Status if one is not Status.PLANNING])
 def test_a_check_that_comes_late_changes_nothing(status: Status) -> None:
     world = World(1, status=status)

@@ -8,7 +8,7 @@ from cloud import BUCKET, CAMPAIGNS, Cloud
 from fakes import NOW
 from sendmill.contact import Contact
 from sendmill.contact_list import Accepted, ContactList, Rejected
-from sendmill.errors import InvalidCampaign, StoreUnavailable
+from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
 from sendmill.store import ListStore
 
 FOUND = ContactList(
@@ -60,7 +60,13 @@ def test_a_part_reads_back_in_its_order(store: ListStore) -> None:
     ]
     store.write_part("list_1", 0, rows)
     assert list(store.read_part("list_1", 0)) == rows
-    assert list(store.read_part("list_1", 1)) == []
+
+
+def test_a_part_that_is_gone_is_an_error_and_not_nobody(store: ListStore) -> None:
+    store.write_part("list_1", 0, [])
+    assert list(store.read_part("list_1", 0)) == []
+    with pytest.raises(NotFound, match=r"lists/list_1/part-000001\.jsonl does not exist"):
+        store.read_part("list_1", 1)
 
 
 def test_rejected_rows_read_back(store: ListStore) -> None:
@@ -72,6 +78,7 @@ def test_rejected_rows_read_back(store: ListStore) -> None:
     assert list(store.read_rejected("list_1")) == rows
     store.write_rejected("list_2", [])
     assert list(store.read_rejected("list_2")) == []
+    assert list(store.read_rejected("list_3")) == []
 
 
 def test_a_bucket_that_is_away_is_an_error_of_ours(cloud: Cloud) -> None:

@@ -121,7 +121,7 @@ class Lists(Protocol):
     """Keep the parts of contact lists."""
 
     def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
-        """Return the contacts of one part of a revision."""
+        """Return the contacts of one part of a revision; raises NotFound."""
 
 
 class Queues(Protocol):
@@ -213,8 +213,12 @@ class Dispatcher:
             self._send_when_checked(campaign.id)
         if campaign.status is not Status.PLANNING:
             return {"checked": 0}
-        contacts = self.lists.read_part(campaign.list_id, chunk, campaign.list_revision)
-        fault = first_fault(campaign, contacts, self.extra_fields)
+        try:
+            contacts = self.lists.read_part(campaign.list_id, chunk, campaign.list_revision)
+            fault = first_fault(campaign, contacts, self.extra_fields)
+        except NotFound as error:
+            # deleted meanwhile: whoever stood there would be missed without a word
+            fault = str(error)
         if fault:
             self.book.set_status(
                 campaign.id, Status.REFUSED, expected={Status.PLANNING}, reason=fault

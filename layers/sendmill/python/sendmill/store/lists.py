@@ -148,7 +148,7 @@ class ListStore:
         self._write(_part_key(list_id, part, token), part_text(rows), "application/x-ndjson")
 
     def read_part(self, list_id: str, part: int, revision: int = 0) -> Sequence[Accepted]:
-        """Return the contacts of one part."""
+        """Return the contacts of one part; raises NotFound: one that is gone is not empty."""
         return part_rows(self.part_text(list_id, part, revision))
 
     def part_text(self, list_id: str, part: int, revision: int = 0) -> str:
@@ -181,7 +181,10 @@ class ListStore:
 
     def read_rejected(self, list_id: str) -> Sequence[Rejected]:
         """Return the rejected rows of a small file, in its order."""
-        return rejected_from_csv(self._read(rejected_key(list_id)))
+        try:
+            return rejected_from_csv(self._read(rejected_key(list_id)))
+        except NotFound:
+            return []  # an import that rejected nothing, or was not of a small file
 
     def rejected_page(self, list_id: str, *, start: int, limit: int) -> tuple[str, int] | None:
         """Return whole lines of the file of rejected rows from a byte on, and where they end.
@@ -241,7 +244,7 @@ class ListStore:
                 return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
             except ClientError as error:
                 if error_code(error) == "NoSuchKey":
-                    return ""
+                    raise NotFound(f"{key} does not exist") from error
                 raise
 
 
