@@ -36,6 +36,7 @@ from sendmill.dispatch import (
     plan_of,
     shard_jobs,
 )
+from sendmill.erasure import forgotten
 from sendmill.errors import InvalidMessage, NotFound, QueueUnavailable, StoreUnavailable
 from sendmill.ledger import MAX_TRIES, SHARDS, Row, State
 from sendmill.message import parse_message
@@ -453,6 +454,22 @@ def test_cancelling_ends_those_who_wait_and_nobody_else() -> None:
     for email, row in EVERY_STATE.items():
         waited = row.state in (State.PENDING, State.RETRY)
         assert after[email] is (State.CANCELLED if waited else row.state)
+    assert world.queue.mails == []
+
+
+def test_a_requeue_puts_nobody_on_the_queue_who_was_erased() -> None:
+    erased = [forgotten(row) for row in EVERY_STATE.values()]
+    world = shard_world(*erased)
+    change(world, Op.REQUEUE)
+    assert world.queue.mails == []
+
+
+@pytest.mark.parametrize("how", ["resend", "fail"])
+def test_an_erased_person_of_whom_nobody_knows_is_given_up_at_a_persons_word(how: str) -> None:
+    row = forgotten(make_row(state=State.UNKNOWN, attempt=1))
+    world = shard_world(row)
+    change(world, Op.RESOLVE, how)
+    assert world.ledger.only().state is State.FAILED
     assert world.queue.mails == []
 
 

@@ -25,6 +25,7 @@ from fakes import (
 )
 from sendmill.campaign import Campaign, Service, Status, UnknownPolicy
 from sendmill.dispatch import Op
+from sendmill.erasure import forgotten
 from sendmill.errors import QueueUnavailable
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
@@ -246,6 +247,23 @@ def test_who_came_after_the_end_makes_the_campaign_run_again(state: State, over:
     assert counted(world.sweep()) == {"requeued": 1}
     assert world.mailed() == ["ada@example.com"]
     assert world.status() is Status.RUNNING
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.RETRY])
+def test_an_erased_person_who_still_waits_is_cancelled_and_not_queued(state: State) -> None:
+    """A worker had him in its hands when he was erased, and was told to come later."""
+    world = World(forgotten(make_row(state=state, due=NOW - 60)))
+    assert counted(world.sweep()) == {"cancelled": 1, "completed": 1}
+    assert (world.ledger.only().state, world.queue.mails) == (State.CANCELLED, [])
+
+
+@pytest.mark.parametrize("policy", [UnknownPolicy.RESEND, UnknownPolicy.AUTO])
+def test_an_erased_person_is_never_mailed_again(policy: UnknownPolicy) -> None:
+    campaign = listed(unknown_policy=policy)
+    world = World(forgotten(make_row(**LOST_ANSWER)), campaign=campaign)
+    world.stream = PASSED
+    world.sweep()
+    assert (world.ledger.only().state, world.queue.mails) == (State.FAILED, [])
 
 
 def test_messages_name_campaign_and_contact_and_no_content() -> None:

@@ -331,13 +331,12 @@ def _put_off(row: Row, now: int) -> bool:
 
 def wanted_change(row: Row, job: Job) -> State | None:
     """Return the state a job wants a row in, or None for rows that it leaves alone."""
-    if not row.contact.email:
-        return None  # the person was erased
+    erased = not row.contact.email
     if job.op is Op.RETRY_FAILED:
         matches = row.state is State.FAILED and row.reason.startswith(job.argument)
-        return State.RETRY if matches else None
+        return State.RETRY if matches and not erased else None
     if job.op is Op.RESOLVE and row.state is State.UNKNOWN:
-        return State.RETRY if job.argument == "resend" else State.FAILED
+        return State.RETRY if job.argument == "resend" and not erased else State.FAILED
     if job.op is Op.CANCEL and row.state in (State.PENDING, State.RETRY):
         return State.CANCELLED
     return None
@@ -376,8 +375,15 @@ def shard_jobs(op: Op, campaign_id: str, argument: str = "") -> list[Job]:
 
 
 def mail_bodies(campaign_id: str, rows: Sequence[Row]) -> list[str]:
-    """Return one body for the e-mail queue for each row; the rest stands in the ledger."""
-    return [message_body(Message(campaign_id=campaign_id, contact=row.contact)) for row in rows]
+    """Return one body for the e-mail queue for each row; the rest stands in the ledger.
+
+    None for a person who was erased: it would be a message that nobody can read.
+    """
+    return [
+        message_body(Message(campaign_id=campaign_id, contact=row.contact))
+        for row in rows
+        if row.contact.email
+    ]
 
 
 def job_body(job: Job) -> str:

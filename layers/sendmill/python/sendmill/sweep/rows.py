@@ -14,6 +14,7 @@ from sendmill.ledger import (
     Verdict,
     cancel,
     expire,
+    give_up,
     judge,
     postpone,
     try_again,
@@ -60,7 +61,8 @@ class RowSweep:
             return expire(row, now=now)
         if verdict is not Verdict.SEND:
             return None
-        if campaign.status is Status.CANCELLED:
+        if campaign.status is Status.CANCELLED or not row.contact.email:
+            # erased while a worker had him in its hands, and told to come later
             return cancel(row, now=now)
         if campaign.status in OVER:
             campaign = self._run_again(campaign)
@@ -88,12 +90,12 @@ class RowSweep:
         if campaign.status is Status.CANCELLED:
             return postpone(row, until=now + HELD_SECONDS, now=now)
         if campaign.unknown_policy is UnknownPolicy.RESEND:
-            return try_again(row, reason="resent by policy", now=now)
+            return _again(row, reason="resent by policy", now=now)
         if not campaign.settles_by_event():
             return postpone(row, until=now + HELD_SECONDS, now=now)
         # a claimed mail may leave until its lease ends
         if self._look.stream.has_passed(max(row.attempted_at, row.lease)):
-            return try_again(row, reason="never taken: no event came", now=now)
+            return _again(row, reason="never taken: no event came", now=now)
         return postpone(row, until=now + STREAM_MARGIN_SECONDS, now=now)
 
     def _enqueue(self, steps: Sequence[Transition]) -> None:
@@ -140,3 +142,10 @@ class RowSweep:
                 # not the time that it was paused for
                 age = now - max(row.late_since or row.due, campaign.changed_at)
                 self._report.oldest_open_seconds = max(self._report.oldest_open_seconds, age)
+
+
+def _again(row: Row, *, reason: str, now: int) -> Transition:
+    """Return the write that has a lost answer mailed again, unless the person was erased."""
+    if not row.contact.email:
+        return give_up(row, reason="the person was erased", now=now)
+    return try_again(row, reason=reason, now=now)
