@@ -473,6 +473,18 @@ def test_an_erased_person_of_whom_nobody_knows_is_given_up_at_a_persons_word(how
     assert world.queue.mails == []
 
 
+def test_a_job_that_comes_again_leaves_who_was_tried_since_to_another_word() -> None:
+    """A person decides for those whom he sees; SQS may deliver his word twice, hours apart."""
+    before = make_row("a@example.com", state=State.UNKNOWN, attempt=1, attempted_at=NOW - 60)
+    since = make_row("b@example.com", state=State.UNKNOWN, attempt=2, attempted_at=NOW + 60)
+    again = make_row("c@example.com", state=State.FAILED, attempt=2, attempted_at=NOW + 60)
+    for op, changed in ((Op.RESOLVE, "a"), (Op.RETRY_FAILED, "")):
+        world = shard_world(before, since, again)
+        for job in shard_jobs(op, "spring", "resend" * (op is Op.RESOLVE), asked_at=NOW):
+            world.do(parse_job(job_body(job)))
+        assert [email[0] for email in world.mailed()] == list(changed)
+
+
 @pytest.mark.parametrize(("how", "state"), [("resend", State.RETRY), ("fail", State.FAILED)])
 def test_a_person_settles_the_unknown_and_nobody_else(how: str, state: State) -> None:
     world = shard_world(*EVERY_STATE.values())
@@ -515,6 +527,8 @@ def test_a_job_survives_the_queue(op: Op) -> None:
         "last": 9,
         "argument": "smtp_",
     }
+    asked = replace(job, asked_at=NOW)
+    assert parse_job(job_body(asked)) == asked
 
 
 @pytest.mark.parametrize(

@@ -385,8 +385,8 @@ def test_the_failed_and_the_unknown_are_settled_by_a_persons_word(status: Status
     assert found.status is (Status.PAUSED if status is Status.PAUSED else Status.RUNNING)
     world.office.resolve_unknown("spring", how="fail")
     assert world.jobs() == [
-        *shard_jobs(Op.RETRY_FAILED, "spring", "smtp_4"),
-        *shard_jobs(Op.RESOLVE, "spring", "fail"),
+        *shard_jobs(Op.RETRY_FAILED, "spring", "smtp_4", asked_at=NOW),
+        *shard_jobs(Op.RESOLVE, "spring", "fail", asked_at=NOW),
     ]
 
 

@@ -66,6 +66,8 @@ class Job:
     """One piece of dispatch work: chunks ``first`` to ``last`` (exclusive), or a shard.
 
     ``argument`` narrows it: the reason of the failures to retry, or what to make of the unknown.
+    ``asked_at`` is when a person asked for it, in seconds since 1970, 0 for nobody: it holds for
+    what had been tried by then, however late or often the job comes.
     """
 
     op: Op
@@ -73,6 +75,7 @@ class Job:
     first: int = 0
     last: int = 0
     argument: str = ""
+    asked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +335,8 @@ def _put_off(row: Row, now: int) -> bool:
 def wanted_change(row: Row, job: Job) -> State | None:
     """Return the state a job wants a row in, or None for rows that it leaves alone."""
     erased = not row.contact.email
+    if job.asked_at and row.attempted_at > job.asked_at:
+        return None  # tried since: what became of it is not what the person decided about
     if job.op is Op.RETRY_FAILED:
         matches = row.state is State.FAILED and row.reason.startswith(job.argument)
         return State.RETRY if matches and not erased else None
@@ -366,12 +371,10 @@ def plan_of(campaign: Campaign) -> Job:
     return Job(op=Op.PLAN, campaign_id=campaign.id, first=0, last=campaign.chunks)
 
 
-def shard_jobs(op: Op, campaign_id: str, argument: str = "") -> list[Job]:
+def shard_jobs(op: Op, campaign_id: str, argument: str = "", *, asked_at: int = 0) -> list[Job]:
     """Return one job for each partition of a campaign's recipients."""
-    return [
-        Job(op=op, campaign_id=campaign_id, first=shard, last=shard + 1, argument=argument)
-        for shard in range(SHARDS)
-    ]
+    job = Job(op=op, campaign_id=campaign_id, argument=argument, asked_at=asked_at)
+    return [replace(job, first=shard, last=shard + 1) for shard in range(SHARDS)]
 
 
 def mail_bodies(campaign_id: str, rows: Sequence[Row]) -> list[str]:
@@ -395,6 +398,7 @@ def job_body(job: Job) -> str:
             "first": job.first,
             "last": job.last,
             "argument": job.argument,
+            **({"asked_at": job.asked_at} if job.asked_at else {}),
         },
         separators=(",", ":"),
     )
@@ -410,6 +414,7 @@ def parse_job(body: str) -> Job:
             first=int(raw["first"]),
             last=int(raw["last"]),
             argument=str(raw.get("argument", "")),
+            asked_at=int(raw.get("asked_at", 0)),
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidMessage(f"body must be a dispatch job ({error!r})") from error

@@ -371,7 +371,8 @@ class Office:
         campaign = self.campaign(campaign_id)
         if campaign.status not in (Status.RUNNING, Status.PAUSED):
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}: nothing to retry")
-        self._send([job_body(job) for job in shard_jobs(op, campaign_id, argument)])
+        jobs = shard_jobs(op, campaign_id, argument, asked_at=self.clock())
+        self._send([job_body(job) for job in jobs])
         return campaign
 
     def _send(self, bodies: Sequence[str]) -> None:
