@@ -88,6 +88,7 @@ sweeper = Sweeper(
     clock=lambda: int(time.time()),
     reputation=Reputation(**json.loads(settings.reputation or "{}")),
     note=note_progress,
+    home=settings.aws_region,
 )
 
 

@@ -23,7 +23,7 @@ from fakes import (
     make_campaign,
     make_row,
 )
-from sendmill.campaign import Campaign, Service, Status, UnknownPolicy
+from sendmill.campaign import Campaign, Content, Service, Status, UnknownPolicy
 from sendmill.dispatch import Op
 from sendmill.erasure import forgotten
 from sendmill.errors import QueueUnavailable
@@ -465,6 +465,31 @@ def test_hold_and_auto_over_smtp_leave_a_lost_answer_to_a_person(
     row = next(row for row in world.ledger.rows.values() if row.attempt)
     assert (row.state, row.due) == (State.UNKNOWN, NOW + HELD_SECONDS)
     assert world.mailed() == ["b@example.com"]
+
+
+def test_auto_leaves_a_lost_answer_of_another_region_to_a_person() -> None:
+    """Its events go to a topic of that region, which the stream that passed is no part of."""
+    for region, state in (("eu-west-1", State.UNKNOWN), ("us-east-1", State.RETRY)):
+        content = replace(CONTENT, config=replace(CONFIG, aws_region=region))
+        world = World(make_row(**LOST_ANSWER), campaign=listed(content=content))
+        world.stream = PASSED
+        world.sweeper(home="us-east-1").sweep(owner="s1")
+        assert world.ledger.only().state is state
+        assert (world.status() is Status.COMPLETE_WITH_UNKNOWN) == (state is State.UNKNOWN)
+
+
+@pytest.mark.parametrize("of_campaign", [CONTENT, SMTP])
+def test_how_a_lost_answer_is_settled_goes_by_what_its_own_message_said(
+    of_campaign: Content,
+) -> None:
+    """Plain messages of one campaign may name another way of sending each."""
+    for own, state in ((CONTENT, State.RETRY), (SMTP, State.UNKNOWN)):
+        row = make_row(**LOST_ANSWER, content=own.digest())
+        world = World(row, campaign=make_campaign(content=of_campaign))
+        world.book.keep_content("spring", own)
+        world.stream = PASSED
+        world.sweep()
+        assert world.ledger.only().state is state
 
 
 # The lease of LOST_ANSWER: until then its mail may have left.

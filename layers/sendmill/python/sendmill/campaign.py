@@ -82,6 +82,13 @@ class Config:
     aws_secret_name: str = ""
     reply_to: str = ""
 
+    def is_told_of(self, home: str) -> bool:
+        """Tell whether events of a mail that leaves so are heard in this region.
+
+        SMTP servers publish none, and SES in another region publishes to a topic there.
+        """
+        return self.email_service is Service.SES and self.aws_region in ("", home)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
@@ -155,12 +162,13 @@ class Campaign:
         """Tell whether a worker may send for this campaign now."""
         return self.status is Status.RUNNING
 
-    def settles_by_event(self) -> bool:
-        """Tell whether a lost answer will be settled by an event of the provider."""
-        return (
-            self.unknown_policy is UnknownPolicy.AUTO
-            and self.content.config.email_service is Service.SES
-        )
+    def settles_by_event(self, home: str = "", content: Content | None = None) -> bool:
+        """Tell whether a lost answer will be settled by an event of the provider.
+
+        ``home`` is the region whose events are heard, ``content`` another than the campaign's.
+        """
+        config = (content or self.content).config
+        return self.unknown_policy is UnknownPolicy.AUTO and config.is_told_of(home)
 
 
 def check_campaign_id(value: object) -> str:

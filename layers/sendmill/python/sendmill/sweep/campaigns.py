@@ -151,7 +151,8 @@ class CampaignSweep:
         """Tell whether the unknown of a running campaign will soon be settled without a person."""
         if self._age(campaign) >= UNKNOWN_SECONDS:
             return False
-        return campaign.settles_by_event() or campaign.unknown_policy is UnknownPolicy.RESEND
+        by_event = campaign.settles_by_event(self._tools.home)
+        return by_event or campaign.unknown_policy is UnknownPolicy.RESEND
 
     def _forget(self, campaign_id: str, campaign: Campaign | None) -> None:
         """Look after a campaign no longer, unless somebody was let in again meanwhile."""

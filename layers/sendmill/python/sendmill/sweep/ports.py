@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sendmill.campaign import Campaign, Status
+from sendmill.campaign import Campaign, Content, Status
 from sendmill.ledger import Row, Transition
 from sendmill.rate import Account
 from sendmill.timeline import Point
@@ -63,6 +63,9 @@ class Book(Protocol):
 
     def get(self, campaign_id: str) -> Campaign | None:
         """Return the campaign as it stands now."""
+
+    def content(self, campaign_id: str, digest: str) -> Content:
+        """Return a content that differs from the campaign's own."""
 
     def active(self) -> Iterator[str]:
         """Yield the ids of the campaigns to look after."""
@@ -121,7 +124,8 @@ class Report:
 class Tools:
     """Hold what a sweep works with.
 
-    ``note`` keeps how far a running campaign has come, for those who look at it later.
+    ``note`` keeps how far a running campaign has come, for those who look at it later; ``home`` is
+    the region whose events the stream is made of.
     """
 
     ledger: Ledger
@@ -132,6 +136,7 @@ class Tools:
     clock: Callable[[], int]
     reputation: Reputation = field(default_factory=Reputation)
     note: Callable[[str, Point], None] = lambda campaign_id, point: None
+    home: str = ""
 
 
 class Look:

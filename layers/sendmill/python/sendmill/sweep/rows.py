@@ -91,7 +91,8 @@ class RowSweep:
             return postpone(row, until=now + HELD_SECONDS, now=now)
         if campaign.unknown_policy is UnknownPolicy.RESEND:
             return _again(row, reason="resent by policy", now=now)
-        if not campaign.settles_by_event():
+        own = self._tools.book.content(campaign.id, row.content) if row.content else None
+        if not campaign.settles_by_event(self._tools.home, own):
             return postpone(row, until=now + HELD_SECONDS, now=now)
         # a claimed mail may leave until its lease ends
         if self._look.stream.has_passed(max(row.attempted_at, row.lease)):
