@@ -16,7 +16,7 @@ from sendmill.contact_list import ContactList
 from sendmill.errors import InvalidCampaign, NotFound, StoreUnavailable
 from sendmill.ledger import claim
 from sendmill.store import CampaignStore, RecipientStore
-from sendmill.store.campaigns import CACHE_SECONDS
+from sendmill.store.campaigns import CACHE_SECONDS, MOST_REMEMBERED
 
 
 @pytest.fixture
@@ -121,6 +121,23 @@ def test_another_content_is_kept_by_its_digest(store: CampaignStore) -> None:
         assert fresh.content("spring", FULL.content.digest()) == FULL.content
     with pytest.raises(NotFound, match="content abc of campaign spring"):
         fresh.content("spring", "abc")
+
+
+def test_a_worker_remembers_some_campaigns_and_contents_and_not_all_that_ever_came(
+    store: CampaignStore, cloud: Cloud
+) -> None:
+    """Plain messages may bring a content each: a warm worker would hold them until it died."""
+    contents = [replace(CONTENT, body=f"{n}") for n in range(MOST_REMEMBERED + 5)]
+    for n, content in enumerate(contents):
+        store.keep_content("spring", content)
+        store.add(make_campaign(f"c{n}"))
+        store.load(f"c{n}")
+    assert (len(store._contents), len(store._cache)) == (MOST_REMEMBERED, MOST_REMEMBERED)
+    assert store.content("spring", contents[0].digest()) == contents[0]
+    asked: list[Any] = []
+    cloud.on_dynamodb("before-call.dynamodb.GetItem", lambda **_: asked.append(1))
+    assert store.content("spring", contents[-1].digest()) == contents[-1]
+    assert asked == []
 
 
 def test_chunks_are_created_and_counted_in_once(store: CampaignStore) -> None:

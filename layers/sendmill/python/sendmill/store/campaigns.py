@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sendmill.campaign import STARTABLE, Campaign, Content, Status
 from sendmill.contact_list import ContactList
@@ -37,8 +37,12 @@ from sendmill.store.watch_list import WatchList, watched_key
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+K = TypeVar("K")
+V = TypeVar("V")
 # A pause acts within this many seconds on what is already queued.
 CACHE_SECONDS = 2.0
+# Campaigns, and contents of messages, that one worker holds, of 300 KB each at most.
+MOST_REMEMBERED = 32
 # The sweep looks after campaigns that are doing, or are about to do, something.
 _LOOKED_AFTER = frozenset({Status.SCHEDULED, Status.PLANNING, Status.RUNNING, Status.PAUSED})
 # What an edit leaves as it is, and what it takes back.
@@ -99,7 +103,7 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
             return cached[1]
         found = self.get(campaign_id)
         if found is not None and found.may_send():
-            self._cache[campaign_id] = (now, found)
+            _remember(self._cache, campaign_id, (now, found))
         return found
 
     def list(self, *, cursor: str = "", limit: int = 50) -> tuple[list[Campaign], str]:
@@ -118,7 +122,7 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
             if "Item" not in raw:
                 raise NotFound(f"content {digest} of campaign {campaign_id} does not exist")
             found = content_from(text(decode(raw["Item"]), "content"))
-            self._contents[campaign_id, digest] = found
+            _remember(self._contents, (campaign_id, digest), found)
         return found
 
     def keep_content(self, campaign_id: str, content: Content) -> None:
@@ -132,7 +136,7 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
                 TableName=self._table,
                 Item={**key(campaign_id, f"CONTENT#{digest}"), **encode(item)},
             )
-        self._contents[campaign_id, digest] = content
+        _remember(self._contents, (campaign_id, digest), content)
 
     def revise(self, campaign: Campaign) -> bool:
         """Replace a draft or a refused campaign; tell whether it was one."""
@@ -310,3 +314,11 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
 
     def _create(self, campaign: Campaign) -> bool:
         return self._put_new({**plain_key(campaign.id, "META"), **item_of(campaign)})
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    """Keep a value, and forget the one that was kept longest ago when there are too many."""
+    known.pop(key, None)
+    known[key] = value
+    if len(known) > MOST_REMEMBERED:
+        known.pop(next(iter(known)))
