@@ -635,6 +635,14 @@ def test_a_recipient_added_while_the_sweep_looks_is_not_left_behind() -> None:
     assert world.book.active_ids == {"spring"}
 
 
+def test_a_campaign_of_a_list_that_is_empty_by_now_is_complete_too() -> None:
+    world = World(campaign=listed())
+    assert world.sweep().completed == 1
+    assert world.status() is Status.COMPLETE
+    world.sweep()
+    assert world.book.active_ids == set()
+
+
 def test_a_campaign_of_plain_messages_never_ends_by_itself() -> None:
     world = World(make_row(state=State.ACCEPTED), campaign=make_campaign())
     assert counted(world.sweep()) == {}

@@ -49,7 +49,8 @@ def progress(campaign: Campaign, counters: Mapping[str, int]) -> Progress:
         news={str(news): counters[news] for news in sorted(COUNTED_NEWS) if counters.get(news)},
     )
     may_be_over = campaign.may_send() or campaign.status is Status.COMPLETE_WITH_UNKNOWN
-    if may_be_over and every_chunk_done and total and not found.open():
+    # of plain messages none may have come yet; a list may have been emptied before its start
+    if may_be_over and every_chunk_done and (total or campaign.list_id) and not found.open():
         over = Status.COMPLETE_WITH_UNKNOWN if states.get(State.UNKNOWN) else Status.COMPLETE
         return replace(found, status=over)
     return found

@@ -127,7 +127,7 @@ class CampaignSweep:
         return not drift
 
     def _end(self, campaign: Campaign, found: Progress) -> None:
-        if campaign.status is Status.RUNNING and found.total:
+        if campaign.status is Status.RUNNING:
             self._report.completed += self._tools.book.set_status(
                 campaign.id, found.status, expected={Status.RUNNING}
             )
