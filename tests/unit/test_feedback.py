@@ -24,9 +24,10 @@ from fakes import (
     make_row,
 )
 from sendmill.contact import address_hash
+from sendmill.dispatch import Job, Op, wanted_change
 from sendmill.errors import StoreUnavailable
 from sendmill.feedback import ROUNDS, Listener
-from sendmill.ledger import News, Row, State, Transition, claim, record
+from sendmill.ledger import News, Row, State, Transition, claim, give_up, record
 from sendmill.outcome import accepted
 from sendmill.suppression import Reason, make_suppression
 
@@ -170,6 +171,18 @@ def test_an_event_of_an_earlier_attempt_settles_the_row() -> None:
     world = World(row)
     world.hear(event("Send", row, attempt=1))
     assert world.row(row).state is State.ACCEPTED
+
+
+def test_who_was_given_up_and_got_the_mail_is_not_among_the_failed() -> None:
+    """A person ends the wait for an event that comes an hour later; then the failed are retried."""
+    row = make_row(state=State.UNKNOWN, attempt=1)
+    given_up = give_up(row, reason="given up by a person", now=NOW).after
+    world = World(given_up)
+    world.hear(event("Send", row))
+    after = world.row(row)
+    assert (after.state, after.reason) == (State.ACCEPTED, "")
+    assert world.ledger.campaigns.counters("spring") == {"accepted": 1}
+    assert wanted_change(after, Job(op=Op.RETRY_FAILED, campaign_id="spring")) is None
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.SUPPRESSED, State.CANCELLED, State.FAILED])

@@ -51,7 +51,7 @@ ALLOWED = {
     "retry": {"sending", "suppressed", "cancelled", "failed", "accepted"},
     "unknown": {"accepted", "retry", "failed"},
     "accepted": set(),
-    "failed": {"retry"},
+    "failed": {"retry", "accepted"},
     "suppressed": set(),
     "cancelled": set(),
 }
@@ -223,8 +223,8 @@ def test_what_a_worker_may_do_with_a_row(
 
 
 def test_final_states_are_those_without_a_way_out() -> None:
-    """A failed row leaves its state only by a person's word."""
-    assert {state for state in State if not ALLOWED[state] - {"retry"}} == FINAL
+    """A failed row leaves its state only by a person's word, or by the provider's."""
+    assert {state for state in State if not ALLOWED[state] - {"retry", "accepted"}} == FINAL
 
 
 def test_rows_spread_over_every_partition() -> None:
@@ -276,7 +276,9 @@ HEARD = [
     (State.UNKNOWN, 1, State.ACCEPTED),
     (State.RETRY, 1, State.ACCEPTED),
     (State.ACCEPTED, 1, State.ACCEPTED),
-    (State.FAILED, 1, None),
+    (State.FAILED, 1, State.ACCEPTED),
+    (State.FAILED, 0, None),
+    (State.FAILED, 2, None),
     (State.PENDING, 0, None),
     (State.SUPPRESSED, 0, None),
     (State.CANCELLED, 0, None),

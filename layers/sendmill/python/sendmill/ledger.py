@@ -9,7 +9,7 @@ The store turns it into one conditional write; nothing else ever changes a row.
     retry   ──> sending | accepted (by the provider's event)
     pending | retry ──> suppressed | cancelled | failed
     unknown ──> accepted (by the provider's event) | retry | failed
-    failed  ──> retry (a person asks for it)
+    failed  ──> retry (a person asks for it) | accepted (by the provider's event)
 
 An accepted row carries the news of its delivery, which only ever advances: sent, delayed,
 delivered, soft bounced, bounced, complained.
@@ -85,7 +85,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
         {State.SENDING, State.SUPPRESSED, State.CANCELLED, State.FAILED, State.ACCEPTED}
     ),
     State.UNKNOWN: frozenset({State.ACCEPTED, State.RETRY, State.FAILED}),
-    State.FAILED: frozenset({State.RETRY}),
+    State.FAILED: frozenset({State.RETRY, State.ACCEPTED}),
 }
 
 
@@ -289,11 +289,16 @@ def hear(
 ) -> Transition | None:
     """Return the write for an event of the provider about this row, or None if it says nothing new.
 
-    Any event proves that the provider took the mail: a row that is still being sent, unknown or
-    waiting for another try becomes accepted. Events of an attempt the row has not made, and of
-    rows that were never sent, say nothing. ``reason`` says why a mail bounced or waits.
+    Any event proves that the provider took the mail: a row that is still being sent, unknown,
+    waiting for another try or given up becomes accepted, or "retry the failed" would mail it
+    twice. Events of an attempt the row has not made, and of rows that were never sent, say
+    nothing. ``reason`` says why a mail bounced or waits.
     """
-    if attempt > row.attempt or row.state in (State.PENDING, State.SUPPRESSED, State.CANCELLED):
+    if not 0 < attempt <= row.attempt or row.state in (
+        State.PENDING,
+        State.SUPPRESSED,
+        State.CANCELLED,
+    ):
         return None
     advanced = NEWS_ORDER.index(news) > NEWS_ORDER.index(row.news)
     if row.state is State.ACCEPTED:
@@ -301,8 +306,6 @@ def hear(
             return None
         after = replace(row, news=news, reason=reason, updated_at=now)
         return Transition(before=row, after=after, counts=_news_counts(row.news, news))
-    if row.state is State.FAILED:
-        return None
     step = transition(
         row,
         State.ACCEPTED,
