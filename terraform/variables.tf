@@ -716,7 +716,7 @@ variable "task_queues" {
   type = map(object({
     visibility_timeout_seconds = optional(number, 1800)
     retention_days             = optional(number, 14)
-    max_receive_count          = optional(number, 5)
+    max_receive_count          = optional(number, 20)
     dead_letter_retention_days = optional(number, 14)
     batch_size                 = optional(number, 10)
     batching_window_seconds    = optional(number, 5)

@@ -68,7 +68,7 @@ run "defaults" {
         batch_size                 = 10
         batching_window_seconds    = 5
         dead_letter_retention_days = 14
-        max_receive_count          = 5
+        max_receive_count          = 20
         maximum_concurrency        = 10
         retention_days             = 14
         visibility_timeout_seconds = 1800

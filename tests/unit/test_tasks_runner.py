@@ -339,6 +339,24 @@ def test_without_its_receipt_nothing_runs(inbox: FakeInbox) -> None:
     assert 5 <= inbox.hidden["m"][0] <= 10
 
 
+@pytest.mark.parametrize(("receives", "least"), [(1, 5), (2, 10), (6, 160), (20, 900), (999, 900)])
+def test_an_outage_of_the_receipts_is_waited_for_and_makes_no_dead_letters(
+    inbox: FakeInbox, receives: int, least: int
+) -> None:
+    """SQS counts receives: 20 of them now take three hours, and would take three minutes."""
+    configure(receipts=_Away("claim"))
+    assert run(inbox, record(body("r.ok"), receives=receives)) == ["m"]
+    assert least <= inbox.hidden["m"][0] <= 2 * least
+
+
+def test_tasks_of_which_one_fits_into_an_invocation_part_company(inbox: FakeInbox) -> None:
+    batch = [record(body("r.long", str(n)), str(n), receives=8) for n in range(50)]
+    assert len(run(inbox, *batch, left=lambda: 40.0)) == 49
+    waits = [seconds for (seconds,) in inbox.hidden.values()]
+    assert max(waits) - min(waits) > 100
+    assert max(waits) <= 640
+
+
 def test_a_claim_whose_answer_was_lost_runs_at_once(inbox: FakeInbox) -> None:
     configure(receipts=_Away("claim", times=1))
     assert run(inbox, record(body("r.ok"))) == []

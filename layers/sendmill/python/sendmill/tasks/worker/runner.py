@@ -47,8 +47,10 @@ from sendmill.tasks.worker.understand import understand
 
 # How long a task without end (a local worker has no deadline) holds its receipt, in seconds.
 _LEASE_SECONDS = 300.0
-# A message that cannot be handled for a passing reason of ours comes again after so long, seconds.
+# A message that cannot be handled for a passing reason of ours comes again after so long, seconds;
+# each time twice as long, for SQS counts receives, and makes a dead letter of the last one.
 _SOON = 5
+_LATEST = 900
 _RECEIPT_TRIES = 3
 
 
@@ -120,7 +122,8 @@ class Runner:
             return self._bury(delivery, reason="poison", error=error)
         except RetryableError as error:
             logger.warning("task_not_handled %s: %s", delivery.message_id, error)
-            self._hide(delivery, _SOON + random.random() * _SOON)  # noqa: S311  spreads load
+            soon = _later(delivery)
+            self._hide(delivery, soon + random.random() * soon)  # noqa: S311  spreads load
             return False
         except Exception:
             logger.exception("task_not_handled %s", delivery.message_id)
@@ -143,7 +146,8 @@ class Runner:
         # the first one has all the time that there is: later would not be better
         if early > 1 or not (is_first or fits(task.policy.timeout, remaining())):
             tell("postponed", task=task.name, task_id=envelope.id)
-            self._hide(delivery, early if early > 1 else random.random() * _SOON)  # noqa: S311
+            soon = random.random() * _later(delivery)  # noqa: S311  another batch than the others
+            self._hide(delivery, early if early > 1 else soon)
             return False
         envelope = check_out(envelope, found.config)
         key = receipt_key(task, envelope)
@@ -316,3 +320,8 @@ class Runner:
 
 def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
+
+
+def _later(delivery: Delivery) -> float:
+    """Return after how many seconds a message comes again that nobody began to handle."""
+    return float(min(_LATEST, _SOON * 2 ** min(delivery.receives - 1, 16)))
