@@ -6,6 +6,7 @@ Every test ends with the ledger's counters being the sum of its rows (the ``worl
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -459,6 +460,57 @@ def test_a_pause_between_two_groups_withholds_the_rest(world: World) -> None:
     assert [receipt.event for receipt in receipts] == ["accepted"] * 2 + ["retry"] * 2
     assert receipts[3].reason == "campaign_stopped"
     assert len(world.mailer.sent) == 2
+    assert {row.tries for row in world.ledger.rows.values()} == {0}
+
+
+def test_who_leaves_during_a_wait_between_two_groups_is_not_mailed(world: World) -> None:
+    people = [make_row(f"user{n}@example.com") for n in range(4)]
+    world.put(*people)
+    world.limiter.usual = Slot(rate=1.0)
+
+    def leave(seconds: float) -> None:
+        world.wait(seconds * 3)
+        world.ledger.suppressed[address_hash(HASH_KEY, "user3@example.com")] = "unsubscribed"
+
+    receipts = replace(world.deliverer(), sleep=leave).deliver(
+        [message(row.contact.email) for row in people],
+        owner="me",
+        budget_seconds=BUDGET,
+        lease_seconds=LEASE,
+    )
+    assert [receipt.event for receipt in receipts] == ["accepted"] * 3 + ["retry"]
+    assert "user3@example.com" not in world.mailer.to()
+    assert world.deliver(message("user3@example.com"))[0].event == "suppressed"
+
+
+@pytest.mark.parametrize("away", ["report", "reserve", "load", "read"])
+def test_what_became_of_a_mail_is_written_though_something_is_away_behind_it(
+    world: World, away: str
+) -> None:
+    """Else mails that were taken for certain would be unknown, and a person had to decide."""
+    people = [make_row(f"user{n}@example.com") for n in range(4)]
+    world.put(*people)
+    world.limiter.usual = Slot(rate=2.0)
+    world.mailer.script["user1@example.com"] = [SLOW]
+    deliverer = world.deliverer()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    def fall_away() -> None:
+        place = {"load": world.campaigns, "read": world.ledger}.get(away, world.limiter)
+        setattr(place, away, refuse)
+
+    world.mailer.during = fall_away
+    receipts = replace(deliverer, sleep=lambda seconds: world.wait(seconds * 3)).deliver(
+        [message(row.contact.email) for row in people],
+        owner="me",
+        budget_seconds=BUDGET,
+        lease_seconds=LEASE,
+    )
+    taken = 3 if away == "reserve" else 1
+    assert Counter(receipt.event for receipt in receipts) == {"accepted": taken, "retry": 4 - taken}
+    assert len(set(world.mailer.to())) == len(world.mailer.sent)
     assert {row.tries for row in world.ledger.rows.values()} == {0}
 
 

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from sendmill.campaign import Campaign, Config, Content, Status
 from sendmill.contact import address_hash, recipient_id
-from sendmill.errors import InvalidTemplate, UnsafeHeader
+from sendmill.errors import InvalidTemplate, RetryableError, UnsafeHeader
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
     Row,
@@ -198,11 +198,13 @@ class _Batch:
         self._too_late: dict[Config, int] = {}
         self._mails: dict[Key, Mail] = {}
         self._bytes = 0
+        self._looked_at = 0
         self._outcomes: dict[Key, Outcome] = {}
         self._done: dict[Key, Receipt] = {}
 
     def look_up(self) -> None:
         """Read campaigns, rows and suppressions; create what the messages themselves bring."""
+        self._looked_at = self._tools.clock()
         for key, message in self._messages.items():
             self._find_campaign(key, message)
         wanted = {key: self._address_hash(key) for key in self._open()}
@@ -266,32 +268,45 @@ class _Batch:
 
     def _send(self, config: Config, keys: list[Key], slot: Slot) -> None:
         """Send at the slot's rate; what is refused for the rate is sent again in a new slot."""
-        tools, left = self._tools, deque(keys)
-        refused: list[Key] = []
+        left, refused = deque(keys), deque[Key]()
         while left:
             group = [left.popleft() for _ in range(group_size(slot.rate, len(left)))]
-            found = tools.mailer.send(config, [self._mails[key] for key in group])
+            found = self._tools.mailer.send(config, [self._mails[key] for key in group])
             self._outcomes.update(zip(group, found, strict=True))
             throttled = [key for key in group if self._outcomes[key].throttled]
-            tools.limiter.report(config, sent=len(group) - len(throttled), throttled=len(throttled))
             refused += throttled
-            if any(outcome.fate is Fate.STOP for outcome in found):
-                self._withhold(left, "campaign_stopped")
+            try:
+                self._tools.limiter.report(
+                    config, sent=len(group) - len(throttled), throttled=len(throttled)
+                )
+                if any(outcome.fate is Fate.STOP for outcome in found):
+                    self._withhold(left, "campaign_stopped")
+                    return
+                slot, left, refused = self._wait_for_next(config, slot, len(group), left, refused)
+            except RetryableError:
+                # what became of the others is known, and must be written: else it is unknown
+                self._withhold(left or refused, "ledger_away")
                 return
-            if left:
-                pause = len(group) / slot.rate
-            elif refused:
-                within = self._deadline - tools.clock()
-                slot = tools.limiter.reserve(config, len(refused), within=within)
-                left, refused = deque(refused), []
-                pause = slot.starts_in if slot.rate else PAUSE_SECONDS
-            else:
-                return
-            if slot.stopped or tools.clock() + pause > self._deadline:
-                self._withhold(left, "out_of_time")
-                return
-            tools.sleep(pause)
-            left = self._still_running(left)
+
+    def _wait_for_next(
+        self, config: Config, slot: Slot, sent: int, left: deque[Key], refused: deque[Key]
+    ) -> tuple[Slot, deque[Key], deque[Key]]:
+        """Wait until the next group may leave; return its slot, who is left and who was refused."""
+        tools = self._tools
+        if left:
+            pause = sent / slot.rate
+        elif refused:
+            within = self._deadline - tools.clock()
+            slot = tools.limiter.reserve(config, len(refused), within=within)
+            left, refused = refused, deque()
+            pause = slot.starts_in if slot.rate else PAUSE_SECONDS
+        else:
+            return slot, left, refused
+        if slot.stopped or tools.clock() + pause > self._deadline:
+            self._withhold(left, "out_of_time")
+            return slot, deque(), refused
+        tools.sleep(pause)
+        return slot, self._still_welcome(self._still_running(left)), refused
 
     def _still_running(self, keys: Iterable[Key]) -> deque[Key]:
         """Return what may still be sent, and withhold what a pause has overtaken."""
@@ -303,6 +318,18 @@ class _Batch:
             else:
                 self._withhold([key], "campaign_stopped")
         return running
+
+    def _still_welcome(self, keys: deque[Key]) -> deque[Key]:
+        """Return who has not left meanwhile, after a wait long enough to do so."""
+        now = self._tools.clock()
+        if not keys or now - self._looked_at <= STALE_SECONDS:
+            return keys
+        self._looked_at = now
+        hashes = {key: self._address_hash(key) for key in keys}
+        _, reasons = self._tools.ledger.read([], suppression_keys=list(hashes.values()))
+        # back in the ledger, the next claim suppresses him
+        self._withhold([key for key in keys if hashes[key] in reasons], "suppressed_meanwhile")
+        return deque(key for key in keys if hashes[key] not in reasons)
 
     def _withhold(self, keys: Iterable[Key], reason: str) -> None:
         """Give up a claim without a send: certainly not sent, and no try is burned."""
