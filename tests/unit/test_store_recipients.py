@@ -308,6 +308,16 @@ def test_a_conflict_without_end_is_an_error(rows: RecipientStore, cloud: Cloud) 
         rows.apply([claim(make_row(), owner=OWNER, lease=NOW, now=NOW)], owner=OWNER)
 
 
+def test_a_row_is_not_adopted_into_a_campaign_that_is_gone(
+    rows: RecipientStore, campaigns: CampaignStore
+) -> None:
+    """A draft deleted meanwhile; half a campaign would stop every sweep from then on."""
+    with pytest.raises(StoreUnavailable, match="campaign gone does not exist"):
+        rows.adopt([make_row(campaign_id="gone")])
+    assert campaigns.get("gone") is None
+    assert rows.read([key(make_row(campaign_id="gone"))], suppression_keys=[]) == ({}, {})
+
+
 def test_adopting_goes_on_after_a_conflict(
     rows: RecipientStore, campaigns: CampaignStore, cloud: Cloud
 ) -> None:

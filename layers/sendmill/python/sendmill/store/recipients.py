@@ -243,6 +243,8 @@ class RecipientStore:
             "TableName": self._campaigns_table,
             "Key": meta_key(row.campaign_id),
             "UpdateExpression": "ADD #total :one",
+            # a draft may be deleted meanwhile, and half a campaign cannot be read
+            "ConditionExpression": "attribute_exists(pk)",
             "ExpressionAttributeNames": {"#total": "total"},
             "ExpressionAttributeValues": {":one": encode_value(1)},
         }
@@ -255,8 +257,12 @@ class RecipientStore:
                     self._client.transact_write_items(TransactItems=actions)
             except ClientError as error:
                 codes = cancellation_codes(error)
-                if "ConditionalCheckFailed" in codes:
+                if codes[0] == "ConditionalCheckFailed":
                     return
+                if "ConditionalCheckFailed" in codes:
+                    raise StoreUnavailable(
+                        f"adopting a row: campaign {row.campaign_id} does not exist"
+                    ) from error
             else:
                 return
             wait(self._sleep, attempt)
