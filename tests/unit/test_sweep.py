@@ -492,6 +492,13 @@ def test_how_a_lost_answer_is_settled_goes_by_what_its_own_message_said(
         assert world.ledger.only().state is state
 
 
+def test_a_lost_answer_whose_content_is_gone_stops_no_sweep() -> None:
+    world = World(make_row(**LOST_ANSWER, content="gone"), make_row("b@example.com"))
+    world.stream = PASSED
+    world.sweep()
+    assert world.mailed() == ["b@example.com"]
+
+
 # The lease of LOST_ANSWER: until then its mail may have left.
 END = NOW - 3500
 

@@ -47,6 +47,8 @@ class WatchList(CampaignTable):
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues=encode({":pk": "ACTIVE"}),
+                # who deletes a list must see the campaign that has just begun to read it
+                ConsistentRead=True,
             )
             for page in pages:
                 yield from (text(decode(item), "sk") for item in page["Items"])

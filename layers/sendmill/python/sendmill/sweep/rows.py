@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sendmill.campaign import FINISHED, OVER, Campaign, Status, UnknownPolicy
 from sendmill.dispatch import mail_bodies
+from sendmill.errors import NotFound
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
     Row,
@@ -91,13 +92,20 @@ class RowSweep:
             return postpone(row, until=now + HELD_SECONDS, now=now)
         if campaign.unknown_policy is UnknownPolicy.RESEND:
             return _again(row, reason="resent by policy", now=now)
-        own = self._tools.book.content(campaign.id, row.content) if row.content else None
-        if not campaign.settles_by_event(self._tools.home, own):
+        if not self._settles_by_event(campaign, row):
             return postpone(row, until=now + HELD_SECONDS, now=now)
         # a claimed mail may leave until its lease ends
         if self._look.stream.has_passed(max(row.attempted_at, row.lease)):
             return _again(row, reason="never taken: no event came", now=now)
         return postpone(row, until=now + STREAM_MARGIN_SECONDS, now=now)
+
+    def _settles_by_event(self, campaign: Campaign, row: Row) -> bool:
+        """Tell whether an event will tell of a row's mail, by the content that it was sent with."""
+        try:
+            own = self._tools.book.content(campaign.id, row.content) if row.content else None
+        except NotFound:
+            return False  # one row must not end the sweep of all
+        return campaign.settles_by_event(self._tools.home, own)
 
     def _enqueue(self, steps: Sequence[Transition]) -> None:
         """Send a message for each row that may go; a doubled message is absorbed by the claim."""
