@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from cloud import CAMPAIGNS, Cloud, Context
 
+from sendmill.store import AnswerStore
+
 Load = Callable[[str], ModuleType]
 MakeEvent = Callable[[str], dict[str, Any]]
 Ask = Callable[..., dict[str, Any]]
@@ -52,6 +54,19 @@ def test_the_same_request_is_done_once_and_answered_alike(ask: Ask, cloud: Cloud
     assert again["headers"]["Idempotent-Replayed"] == "true"
     assert again["headers"]["Content-Type"] == first["headers"]["Content-Type"]
     assert lists(cloud) == [json.loads(first["body"])["list_id"]]
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(cloud: Cloud) -> None:
+    """The SDK asks again; what it finds then is what it wrote, and nobody else does the request."""
+
+    class Lossy:
+        def put_item(self, **asked: Any) -> Any:
+            cloud.dynamodb.put_item(**asked)
+            return cloud.dynamodb.put_item(**asked)
+
+    client: Any = Lossy()
+    assert AnswerStore(client, CAMPAIGNS).claim("k", "f").ours
+    assert not AnswerStore(client, CAMPAIGNS).claim("k", "f").ours
 
 
 def test_without_a_key_it_is_done_as_often_as_it_is_asked(ask: Ask, cloud: Cloud) -> None:

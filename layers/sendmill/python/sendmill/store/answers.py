@@ -3,7 +3,7 @@
 ::
 
     campaigns table   pk=IDEM#{hash of subject and key}  sk=IDEM
-                      {fp: what was asked, st: doing | done, until, answer, ttl}
+                      {fp: what was asked, st: doing | done, owner, until, answer, ttl}
 
 A claim is made before a request is done. It ends when the answer is kept, when the request failed
 and may be tried again, or by itself, when the function that made it must have died.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -74,9 +75,12 @@ class AnswerStore:
     def claim(self, key: str, fingerprint: str) -> Claim:
         """Claim a request by its key; raises StoreUnavailable."""
         now = int(self._clock())
+        # one a call: what our own lost answer left behind is ours
+        owner = uuid4().hex
         item: Item = {
             "fp": fingerprint,
             "st": "doing",
+            "owner": owner,
             "until": now + CLAIM_SECONDS,
             "ttl": now + KEEP_SECONDS,
         }
@@ -96,7 +100,9 @@ class AnswerStore:
             if error_code(error) != CONDITION_FAILED:
                 raise
             raw: Any = error.response
-            return _standing(decode(raw["Item"]))
+            standing = decode(raw["Item"])
+            if text(standing, "owner") != owner:
+                return _standing(standing)
         return Claim(ours=True)
 
     def keep(self, key: str, fingerprint: str, answer: KeptAnswer) -> None:
