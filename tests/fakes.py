@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sendmill.campaign import OVER, STARTABLE, Campaign, Config, Content, Service, Status
+from sendmill.campaign import EDITABLE, OVER, STARTABLE, Campaign, Config, Content, Service, Status
 from sendmill.contact import Contact, recipient_id
 from sendmill.contact_list import Accepted, ContactList, Rejected
 from sendmill.dispatch import Put
@@ -209,8 +209,10 @@ class MemoryCampaigns:
         return True
 
     def pin_list(self, campaign_id: str, contacts: ContactList) -> None:
-        """Let a campaign read this revision of its list."""
+        """Let a campaign that may be changed read this revision of its list."""
         with self.lock:
+            if self.campaigns[campaign_id].status not in EDITABLE:
+                return
             self.campaigns[campaign_id] = replace(
                 self.campaigns[campaign_id],
                 list_revision=contacts.revision,

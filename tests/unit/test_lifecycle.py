@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -442,6 +443,39 @@ def test_a_draft_takes_the_list_as_it_is_when_it_is_started_or_scheduled() -> No
             world.lists.add(replace(found, revision=3, parts=4))
             world.office.start(campaign.id)  # asked twice: it keeps what it started with
             assert world.office.campaign(campaign.id).list_revision == 2
+
+
+@pytest.mark.parametrize("act", ["start", "schedule"])
+@pytest.mark.parametrize("what", ["content", "list", "nothing"])
+def test_what_was_looked_at_is_started_and_nothing_else(act: str, what: str) -> None:
+    """Checks ask SES and DNS, which takes a second; somebody may edit meanwhile."""
+    world = World(status=Status.DRAFT, list_id="list_1", chunks=1)
+    looked_at = world.office.campaign("spring")
+    changes: dict[str, Any] = {
+        "content": {"content": replace(CONTENT, body="Something else")},
+        "list": {"list_revision": 1},
+    }.get(what, {})
+    world.campaigns.campaigns["spring"] = replace(looked_at, **changes)
+    start = partial(world.office.start, "spring")
+    if act == "schedule":
+        start = partial(world.office.schedule, "spring", start_at=NOW + 600, max_late_seconds=600)
+    if what == "nothing":
+        assert start(looked_at=looked_at).status in (Status.PLANNING, Status.SCHEDULED)
+        return
+    with pytest.raises(StateConflict, match="changed while it was being started"):
+        start(looked_at=looked_at)
+    assert (world.status(), world.queue.jobs, world.timer.jobs) == (Status.REFUSED, [], {})
+
+
+def test_a_scheduled_campaign_keeps_the_list_that_it_was_scheduled_with() -> None:
+    world = World()
+    found = world.office.import_list(FILE, name="Members")
+    campaign = world.office.create_campaign(request(found.id))
+    world.office.schedule(campaign.id, start_at=NOW + 600, max_late_seconds=600)
+    world.lists.add(replace(found, revision=2, parts=3))
+    world.office.pin_list(campaign.id)
+    assert world.office.campaign(campaign.id).list_revision == 0
+    assert world.office.start(campaign.id).list_revision == 0
 
 
 def test_a_draft_whose_list_was_deleted_cannot_start() -> None:

@@ -40,6 +40,8 @@ class Status(StrEnum):
 
 # What a campaign can be started from: the last two were started before, and sent nothing.
 STARTABLE = frozenset({Status.DRAFT, Status.SCHEDULED, Status.REFUSED})
+# What may still be changed; a schedule keeps what was looked at when it was made.
+EDITABLE = frozenset({Status.DRAFT, Status.REFUSED})
 # How the reason of a campaign begins that was paused for its bounces or complaints.
 REPUTATION_REASON = "reputation: "
 # What a campaign comes to that reached its end; a recipient who is let in again lets it run again.

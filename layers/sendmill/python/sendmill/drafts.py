@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from sendmill.campaign import STARTABLE, Campaign, Config, Service, Status
+from sendmill.campaign import EDITABLE, STARTABLE, Campaign, Config, Service, Status
 from sendmill.contact import Contact, normalise_address
 from sendmill.contact_list import Accepted
 from sendmill.dispatch import WORKER_FIELDS
@@ -44,7 +44,6 @@ TEST_PREFIX = "[Test] "
 ROWS_SECONDS = 5.0
 # What a template brings.
 _WRITTEN = frozenset({"subject", "body", "text", "defaults"})
-_EDITABLE = frozenset({Status.DRAFT, Status.REFUSED})
 
 
 class DraftShelf(Protocol):
@@ -120,7 +119,7 @@ class Desk:
         )
         if not _WRITTEN & set(changes) and not made.template_id:
             revised = _made_of(revised, found)
-        if found.status not in _EDITABLE or not self.shelf.revise(revised):
+        if found.status not in EDITABLE or not self.shelf.revise(revised):
             raise StateConflict(f"campaign {campaign_id} is {found.status}, not a draft")
         return revised
 
@@ -156,16 +155,16 @@ class Desk:
 
     def start(self, campaign_id: str, *, by: str, accepted: Sequence[str] | None) -> Campaign:
         """Start a campaign; raises NotReady naming the checks that keep it from that."""
-        self._refuse_unready(campaign_id, accepted)
-        campaign = self.office.start(campaign_id, pinned=True)
+        looked_at = self._refuse_unready(campaign_id, accepted)
+        campaign = self.office.start(campaign_id, looked_at=looked_at)
         self.shelf.note_starter(campaign_id, by)
         return campaign
 
     def schedule(self, campaign_id: str, *, by: str, start_at: int, late: int) -> Campaign:
         """Start a campaign later; raises NotReady as :meth:`start` does."""
-        self._refuse_unready(campaign_id, None)
+        looked_at = self._refuse_unready(campaign_id, None)
         campaign = self.office.schedule(
-            campaign_id, start_at=start_at, max_late_seconds=late, pinned=True
+            campaign_id, start_at=start_at, max_late_seconds=late, looked_at=looked_at
         )
         self.shelf.note_starter(campaign_id, by)
         return campaign
@@ -211,12 +210,12 @@ class Desk:
         pairs = zip(addresses, outcomes, strict=True)
         return [_tested(address, outcome) for address, outcome in pairs]
 
-    def _refuse_unready(self, campaign_id: str, accepted: Sequence[str] | None) -> None:
-        # what is checked, and was approved, is what will be sent: the list as it is now
+    def _refuse_unready(self, campaign_id: str, accepted: Sequence[str] | None) -> Campaign:
+        """Return the campaign that was looked at: what was checked and approved is what is sent."""
         self.office.pin_list(campaign_id)
         campaign = self.office.campaign(campaign_id)
         if campaign.status not in STARTABLE:
-            return
+            return campaign
         facts = self._facts(campaign, RowsChecked(checked=0, total=campaign.expected))
         if accepted is not None:
             facts = replace(facts, dmarc=self.ask_dmarc(sender_domain(campaign)))
@@ -226,6 +225,7 @@ class Desk:
                 "; ".join(f"{check.title}: {check.detail}" for check in found)[:1000],
                 checks=[asdict(check) for check in found],
             )
+        return campaign
 
     def _facts(self, campaign: Campaign, rows: RowsChecked) -> Facts:
         config = campaign.content.config

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sendmill.campaign import (
+    EDITABLE,
     FINISHED,
     OVER,
     REPUTATION_REASON,
@@ -208,20 +209,22 @@ class Office:
         """Return how many recipients of a campaign are in which state."""
         return progress(campaign, self.campaigns.counters(campaign.id))
 
-    def start(self, campaign_id: str, *, pinned: bool = False) -> Campaign:
+    def start(self, campaign_id: str, *, looked_at: Campaign | None = None) -> Campaign:
         """Start a campaign; calling again while it is planned or running changes nothing.
 
-        ``pinned`` keeps the revision of its list that was looked at, whatever came since.
+        Without ``looked_at`` it takes its list as it is now; with it, it is refused when it is no
+        longer what was looked at.
 
         Every row is rendered before the first mail leaves; one that cannot be refuses the campaign
         (status ``refused``, the reason names the line), and it may be started again once mended.
         Raises StateConflict when the campaign is paused, cancelled or over.
         """
-        if not pinned:
+        if looked_at is None:
             self.pin_list(campaign_id)
         self.campaigns.uncheck(campaign_id)
         self.campaigns.activate(campaign_id)
-        self.campaigns.set_status(campaign_id, Status.PLANNING, expected=set(STARTABLE))
+        if self.campaigns.set_status(campaign_id, Status.PLANNING, expected=set(STARTABLE)):
+            self._refuse_another(campaign_id, looked_at)
         campaign = self.campaign(campaign_id)
         if campaign.status is Status.PLANNING:
             # also for a second call: the first may have died before the job was queued
@@ -231,13 +234,24 @@ class Office:
         return campaign
 
     def pin_list(self, campaign_id: str) -> None:
-        """Let a campaign that is not started read its list as it is now; raises NotFound."""
+        """Let a campaign that may be changed read its list as it is now; raises NotFound."""
         contacts = self._newer_list(self.campaign(campaign_id))
         if contacts is not None:
             self.campaigns.pin_list(campaign_id, contacts)
 
+    def _refuse_another(self, campaign_id: str, looked_at: Campaign | None) -> None:
+        """Refuse a campaign that was changed after it was looked at; from here on none can be."""
+        found = self.campaign(campaign_id)
+        if looked_at is None or _same_mails(found, looked_at):
+            return
+        reason = "it was changed while it was being started: look at it again"
+        self.campaigns.set_status(
+            campaign_id, Status.REFUSED, expected={found.status}, reason=reason
+        )
+        raise StateConflict(f"campaign {campaign_id}: {reason}")
+
     def as_it_would_start(self, campaign: Campaign) -> Campaign:
-        """Return a campaign with its list as it is now, unless it is started; raises NotFound."""
+        """Return a campaign with its list as it is now, if it may be changed; raises NotFound."""
         contacts = self._newer_list(campaign)
         if contacts is None:
             return campaign
@@ -252,17 +266,22 @@ class Office:
         )
 
     def _newer_list(self, campaign: Campaign) -> ContactList | None:
-        if campaign.status not in STARTABLE or not campaign.list_id:
+        if campaign.status not in EDITABLE or not campaign.list_id:
             return None
         contacts = self.contact_list(campaign.list_id)
         return contacts if contacts.revision != campaign.list_revision else None
 
     def schedule(
-        self, campaign_id: str, *, start_at: int, max_late_seconds: int, pinned: bool = False
+        self,
+        campaign_id: str,
+        *,
+        start_at: int,
+        max_late_seconds: int,
+        looked_at: Campaign | None = None,
     ) -> Campaign:
         """Start a campaign later, but not later than ``max_late_seconds`` after its time.
 
-        ``pinned`` as for :meth:`start`.
+        ``looked_at`` as for :meth:`start`.
 
         Raises InvalidCampaign for a time in the past, StateConflict if it was started before.
         """
@@ -273,7 +292,7 @@ class Office:
             raise InvalidCampaign(
                 f"max_late_seconds must be at least {MIN_LATE_SECONDS} (got {max_late_seconds})"
             )
-        if not pinned:
+        if looked_at is None:
             self.pin_list(campaign_id)
         self.campaigns.uncheck(campaign_id)
         scheduled = self.campaigns.schedule(
@@ -282,6 +301,8 @@ class Office:
             start_by=start_at + max_late_seconds,
             expected=set(STARTABLE),
         )
+        if scheduled:
+            self._refuse_another(campaign_id, looked_at)
         campaign = self.campaign(campaign_id)
         if not scheduled:
             raise StateConflict(f"campaign {campaign_id} is {campaign.status}, not a draft")
@@ -377,6 +398,16 @@ class Office:
 
     def _send(self, bodies: Sequence[str]) -> None:
         self.queue.send_jobs(bodies)
+
+
+def _same_mails(one: Campaign, other: Campaign) -> bool:
+    """Tell whether two looks at a campaign saw the same mails to the same people."""
+    return (one.content, one.list_id, one.list_revision, one.unknown_policy) == (
+        other.content,
+        other.list_id,
+        other.list_revision,
+        other.unknown_policy,
+    )
 
 
 def _policy(value: object) -> UnknownPolicy:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sendmill.campaign import STARTABLE, Campaign, Content, Status
+from sendmill.campaign import EDITABLE, STARTABLE, Campaign, Content, Status
 from sendmill.contact_list import ContactList
 from sendmill.errors import NotFound
 from sendmill.store.campaign_item import (
@@ -141,8 +141,7 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
     def revise(self, campaign: Campaign) -> bool:
         """Replace a draft or a refused campaign; tell whether it was one."""
         changes = {name: value for name, value in item_of(campaign).items() if name not in _FIXED}
-        editable = {Status.DRAFT, Status.REFUSED}
-        done = self._change_meta(campaign.id, changes, expected=editable, removes=_APPROVAL)
+        done = self._change_meta(campaign.id, changes, expected=set(EDITABLE), removes=_APPROVAL)
         if done:
             self.uncheck(campaign.id)
         return done
@@ -280,7 +279,7 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
         )
 
     def pin_list(self, campaign_id: str, contacts: ContactList) -> None:
-        """Let a campaign that is not started read this revision of its list."""
+        """Let a campaign that may be changed read this revision of its list."""
         changes: Item = {
             "list_revision": contacts.revision,
             "rows": contacts.rows,
@@ -289,13 +288,13 @@ class CampaignStore(ChunkBook, CounterBook, WatchList):
             "duplicates": contacts.duplicates,
             "chunks": contacts.parts,
         }
-        startable = {f":s{n}": str(value) for n, value in enumerate(sorted(STARTABLE))}
-        values: Item = {**startable, **{f":{name}": value for name, value in changes.items()}}
+        editable = {f":s{n}": str(value) for n, value in enumerate(sorted(EDITABLE))}
+        values: Item = {**editable, **{f":{name}": value for name, value in changes.items()}}
         update: dict[str, Any] = {
             "TableName": self._table,
             "Key": meta_key(campaign_id),
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-            "ConditionExpression": f"#st IN ({', '.join(startable)})",
+            "ConditionExpression": f"#st IN ({', '.join(editable)})",
             "ExpressionAttributeNames": {"#st": "st", **{f"#{name}": name for name in changes}},
             "ExpressionAttributeValues": encode(values),
         }
