@@ -30,7 +30,7 @@ from scripted_smtp import PASSWORD, PLAIN, ScriptedServer, free_port
 from fakes import CONFIG, make_mail
 from sendmill.mail import Mail
 from sendmill.outcome import Fate, Outcome
-from sendmill.provider.smtp import LANES, SmtpProvider, dot_stuffed
+from sendmill.provider.smtp import LANE_SECONDS, LANES, SmtpProvider, dot_stuffed
 from sendmill.secret import SmtpServer
 from sendmill.template import Rendered
 
@@ -171,6 +171,18 @@ def test_a_batch_uses_few_connections_and_keeps_its_order(
     assert len(set(mailbox.connections)) <= LANES
     assert len({outcome.message_id for outcome in outcomes}) == 10
     assert sorted(one.rcpt_tos[0] for one in mailbox.envelopes) == [mail.to for mail in mails(10)]
+
+
+def test_a_slow_server_is_not_asked_for_more_than_a_worker_has_time_for(
+    mailbox: Mailbox, server: SmtpServer
+) -> None:
+    """Killed in the middle, the worker could not even write which mails were taken."""
+    times = iter([0.0, 1.0, LANE_SECONDS - 1.0, LANE_SECONDS + 60.0, LANE_SECONDS + 60.0])
+    provider = SmtpProvider(server, lanes=1, monotonic=lambda: next(times))
+    found = provider.send_all([make_mail(f"user{n}@example.com") for n in range(4)])
+    assert [one.fate for one in found] == [Fate.ACCEPTED] * 2 + [Fate.LATER] * 2
+    assert {(one.reason, one.unasked) for one in found[2:]} == {("server_too_slow", True)}
+    assert len(mailbox.envelopes) == 2
 
 
 def test_an_empty_batch_opens_no_connection() -> None:

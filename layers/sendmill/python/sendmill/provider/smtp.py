@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate, parseaddr
 
@@ -31,15 +32,28 @@ LANES = 4
 CONNECT_SECONDS = 10
 # Each reply is waited for this long; the sum must stay below the worker's lease.
 REPLY_SECONDS = 20
+# A connection begins no mail after so long: with the replies of its last one it ends below the
+# 300 s of the worker, who could write nothing of a batch in which he is killed.
+LANE_SECONDS = 120
 _BARE_NEWLINE = re.compile(rb"\r\n|\r|\n")
+
+
+_NOT_ASKED = Outcome(fate=Fate.LATER, reason="server_too_slow", unasked=True)
 
 
 class SmtpProvider:
     """Send the mails of a batch over a few connections to one server."""
 
-    def __init__(self, server: SmtpServer, *, lanes: int = LANES) -> None:
+    def __init__(
+        self,
+        server: SmtpServer,
+        *,
+        lanes: int = LANES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._server = server
         self._lanes = lanes
+        self._monotonic = monotonic
 
     def send_all(self, mails: Sequence[Mail]) -> Sequence[Outcome]:
         """Return the outcome of each mail, in their order."""
@@ -53,8 +67,11 @@ class SmtpProvider:
         return [outcomes[n] for n in range(len(mails))]
 
     def _lane(self, mails: Sequence[Mail], share: Sequence[int]) -> list[Outcome]:
+        end = self._monotonic() + LANE_SECONDS
         with _Session(self._server) as session:
-            return [session.send(mails[n]) for n in share]
+            return [
+                session.send(mails[n]) if self._monotonic() < end else _NOT_ASKED for n in share
+            ]
 
 
 class _Session:
