@@ -1,7 +1,9 @@
 """Look for whatever would otherwise wait for ever (woken every minute by EventBridge Scheduler).
 
-Nothing is lost when a run fails: the next one, a minute later, finds the same. Two runs at once
-do no harm: every write is conditional. The alarm on the missing heartbeat says when none runs.
+Nothing is lost when a run fails: the next one, a minute later, finds the same. A run that could
+not look after some shard or campaign looks after the others, says what it did, and fails. Two runs
+at once do no harm: every write is conditional. The alarm on the missing heartbeat says when no run
+comes to its end.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from sendmill.rate import SAFETY
 from sendmill.settings import SweepSettings, load
 from sendmill.store import AccountStore, CampaignStore, RecipientStore, TimelineStore
 from sendmill.store.watermarks import WatermarkStore
-from sendmill.sweep import Reputation, Stream, Sweeper
+from sendmill.sweep import Report, Reputation, Stream, Sweeper
 from sendmill.timeline import Point
 
 if TYPE_CHECKING:
@@ -79,6 +81,19 @@ def note_progress(campaign_id: str, point: Point) -> None:
         logger.warning("progress_not_noted", reason=str(error))  # the next minute notes it
 
 
+def tell(report: Report) -> None:
+    """Say what a sweep did and saw, one that failed in part too, in one log line and in metrics."""
+    said = asdict(report)
+    logger.info("swept", **said)
+    if report.skipped:
+        # the oldest may wait where nobody looked: no figure is no comfort, and alarms
+        del said["oldest_open_seconds"]
+    for name, value in said.items():
+        unit = "Seconds" if name.endswith("_seconds") else "Count"
+        title = "".join(word.capitalize() for word in name.split("_"))
+        metrics.add_metric(name=f"Sweep{title}", unit=unit, value=int(value))
+
+
 sweeper = Sweeper(
     ledger=RecipientStore(dynamodb, settings.recipients_table, settings.campaigns_table),
     book=CampaignStore(dynamodb, settings.campaigns_table),
@@ -88,6 +103,7 @@ sweeper = Sweeper(
     clock=lambda: int(time.time()),
     reputation=Reputation(**json.loads(settings.reputation or "{}")),
     note=note_progress,
+    tell=tell,
     home=settings.aws_region,
 )
 
@@ -98,11 +114,6 @@ sweeper = Sweeper(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweep once; what was found stands in one log line and in metrics."""
     refresh_account()
-    report = asdict(sweeper.sweep(owner=context.aws_request_id))
-    logger.info("swept", **report)
+    report = sweeper.sweep(owner=context.aws_request_id)
     metrics.add_metric(name="SweepHeartbeat", unit="Count", value=1)
-    for name, value in report.items():
-        unit = "Seconds" if name.endswith("_seconds") else "Count"
-        title = "".join(word.capitalize() for word in name.split("_"))
-        metrics.add_metric(name=f"Sweep{title}", unit=unit, value=int(value))
-    return report
+    return asdict(report)

@@ -17,7 +17,7 @@ from cloud import CAMPAIGNS, RECIPIENTS, Cloud, Context
 from fakes import make_campaign, make_row
 from sendmill.campaign import Status
 from sendmill.errors import StoreUnavailable
-from sendmill.ledger import State, claim, record
+from sendmill.ledger import SHARDS, State, claim, record
 from sendmill.outcome import Fate, Outcome, accepted
 from sendmill.store import (
     AccountStore,
@@ -233,14 +233,33 @@ def test_ses_that_does_not_answer_stops_no_sweep(
     assert line["level"] == "WARNING"
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")
 def test_a_ledger_that_is_away_fails_the_sweep_aloud(
-    sweep: ModuleType, ses_account: Stubber, cloud: Cloud
+    sweep: ModuleType,
+    ses_account: Stubber,
+    cloud: Cloud,
+    log: io.StringIO,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ses_account.add_response("get_account", SES, {})
     cloud.dynamodb.delete_table(TableName=RECIPIENTS)
     with pytest.raises(StoreUnavailable):
         sweep.handler({}, Context())
+    assert lines(log, "swept")[0]["skipped"] == SHARDS
+    metrics = metric_units(capsys.readouterr().out)
+    assert "SweepSkipped" in metrics
+    # both alarm when they are missing
+    assert not {"SweepHeartbeat", "SweepOldestOpenSeconds"} & set(metrics)
+
+
+def metric_units(out: str) -> dict[str, str]:
+    """Return the units of what was written in embedded metrics, by name."""
+    return {
+        one["Name"]: one["Unit"]
+        for line in out.splitlines()
+        if "_aws" in line
+        for group in json.loads(line)["_aws"]["CloudWatchMetrics"]
+        for one in group["Metrics"]
+    }
 
 
 def test_every_number_is_a_metric_beside_the_heartbeat(
@@ -248,13 +267,7 @@ def test_every_number_is_a_metric_beside_the_heartbeat(
 ) -> None:
     ses_account.add_response("get_account", SES, {})
     run(sweep)
-    written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    metrics = {
-        one["Name"]: one["Unit"]
-        for line in written
-        for group in line["_aws"]["CloudWatchMetrics"]
-        for one in group["Metrics"]
-    }
+    metrics = metric_units(capsys.readouterr().out)
     assert metrics["SweepHeartbeat"] == "Count"
     assert metrics["SweepOldestOpenSeconds"] == "Seconds"
     assert metrics["AccountQuotaUsedPercent"] == "Percent"

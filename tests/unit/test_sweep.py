@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from fakes import (
 from sendmill.campaign import Campaign, Content, Service, Status, UnknownPolicy
 from sendmill.dispatch import Op
 from sendmill.erasure import forgotten
-from sendmill.errors import QueueUnavailable
+from sendmill.errors import QueueUnavailable, StoreUnavailable
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
     RECONCILE_SECONDS,
@@ -51,7 +51,7 @@ from sendmill.sweep.campaigns import (
     STUCK_SECONDS,
     UNKNOWN_SECONDS,
 )
-from sendmill.sweep.ports import BUSY_QUEUE, STREAM_MARGIN_SECONDS
+from sendmill.sweep.ports import BUSY_QUEUE, PATIENCE_SECONDS, STREAM_MARGIN_SECONDS
 from sendmill.sweep.rows import HELD_SECONDS, PAGE, PAUSED_SECONDS
 from sendmill.timeline import Point
 
@@ -314,6 +314,65 @@ def test_every_partition_is_looked_at() -> None:
     world = World(*[make_row(f"user{n}@example.com", due=NOW - 60) for n in range(200)])
     assert {row.shard for row in world.ledger.rows.values()} == set(range(SHARDS))
     assert world.sweep().requeued == 200
+
+
+class ShardsAway(MemoryLedger):
+    """A ledger that does not answer for some of its shards."""
+
+    away: Collection[int] = ()
+
+    def due(self, shard: int, *, now: int, limit: int) -> Sequence[Row]:
+        if shard in self.away:
+            raise StoreUnavailable(f"shard {shard} is away")
+        return super().due(shard, now=now, limit=limit)
+
+
+def test_a_shard_that_is_away_keeps_no_other_from_being_swept() -> None:
+    rows = [make_row(f"user{n}@example.com", due=NOW - 60) for n in range(200)]
+    world, told = World(), list[Report]()
+    ledger = ShardsAway(world.book, *rows)
+    ledger.away = (0, 7)
+    with pytest.raises(StoreUnavailable, match="shard 0 is away"):
+        world.sweeper(ledger=ledger, tell=told.append).sweep(owner="s1")
+    served = sum(row.shard not in ledger.away for row in rows)
+    assert (len(world.mailed()), told[0].requeued, told[0].skipped) == (served, served, 2)
+
+
+def test_a_campaign_that_is_away_keeps_no_other_from_being_completed() -> None:
+    class OneAway(MemoryCampaigns):
+        def get(self, campaign_id: str) -> Campaign | None:
+            if campaign_id == "broken":
+                raise StoreUnavailable("broken is away")
+            return super().get(campaign_id)
+
+        def active(self) -> Iterator[str]:
+            yield from ("broken", "spring")
+
+    world, told = World(), list[Report]()
+    book = OneAway(listed(), listed(id="broken"))
+    row = make_row(state=State.ACCEPTED)
+    with pytest.raises(StoreUnavailable, match="broken is away"):
+        world.sweeper(book=book, ledger=MemoryLedger(book, row), tell=told.append).sweep(owner="s1")
+    assert book.campaigns["spring"].status is Status.COMPLETE
+    assert (told[0].completed, told[0].skipped) == (1, 1)
+
+
+def test_a_table_that_is_away_ends_the_sweep_before_it_is_killed() -> None:
+    class Slow(MemoryLedger):
+        def due(self, shard: int, *, now: int, limit: int) -> Sequence[Row]:
+            world.clock.advance(PATIENCE_SECONDS // 4)
+            raise StoreUnavailable("the table is away")
+
+    world, told = World(), list[Report]()
+    with pytest.raises(StoreUnavailable, match="the table is away"):
+        world.sweeper(ledger=Slow(world.book), tell=told.append).sweep(owner="s1")
+    assert told[0].skipped == 4
+
+
+def test_a_sweep_that_is_whole_is_told_once() -> None:
+    world, told = one(), list[Report]()
+    report = world.sweeper(tell=told.append).sweep(owner="s1")
+    assert (told, report.skipped) == ([report], 0)
 
 
 def test_the_age_of_the_oldest_who_waits_is_told() -> None:

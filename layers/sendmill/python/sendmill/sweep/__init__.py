@@ -11,7 +11,8 @@ of what is due. The sweep is the one that notices, and the only one that ends a 
 - a campaign that stopped for the daily quota goes on when there is quota again;
 - a campaign that bounces or is complained about too much is paused.
 
-Every step may be done twice, by two sweeps at once too.
+Every step may be done twice, by two sweeps at once too. A shard or a campaign that the services
+around it refuse keeps no other from being looked after; the sweep fails for it when all are done.
 """
 
 from __future__ import annotations
@@ -31,11 +32,24 @@ class Sweeper(Tools):
     """Hold what a sweep needs; built once for each function."""
 
     def sweep(self, *, owner: str) -> Report:
-        """Look once through everything that is due; ``owner`` is unique for each call."""
+        """Look once through everything that is due; ``owner`` is unique for each call.
+
+        Raises the first RetryableError of a shard or a campaign once the others are looked after.
+        """
         look = Look(self, owner)
+        try:
+            self._look_through(look)
+        finally:
+            self.tell(look.report)
+        if look.failure is not None:
+            raise look.failure
+        return look.report
+
+    def _look_through(self, look: Look) -> None:
         rows, campaigns = RowSweep(look), CampaignSweep(look)
         for shard in range(SHARDS):
-            rows.shard(shard)
+            with look.by_itself():
+                rows.shard(shard)
         for campaign_id in list(self.book.active()):
-            campaigns.campaign(campaign_id)
-        return look.report
+            with look.by_itself():
+                campaigns.campaign(campaign_id)

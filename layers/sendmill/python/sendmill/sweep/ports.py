@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sendmill.campaign import Campaign, Content, Status
+from sendmill.errors import RetryableError
 from sendmill.ledger import Row, Transition
 from sendmill.rate import Account
 from sendmill.timeline import Point
@@ -15,6 +17,9 @@ from sendmill.timeline import Point
 STREAM_MARGIN_SECONDS = 60
 # The queue holds this many messages or more: who waits has not had his turn yet.
 BUSY_QUEUE = 500
+# A sweep that is refused something after so long goes no further: what is away then is all of the
+# table, each refusal takes the SDK's retries, and a sweep that is killed says nothing, in seconds.
+PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,10 @@ class Queues(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """Hold what one sweep did and saw, for metrics and the log."""
+    """Hold what one sweep did and saw, for metrics and the log.
+
+    ``skipped`` counts the shards and campaigns that it could not look after to the end.
+    """
 
     expired: int = 0
     requeued: int = 0
@@ -115,6 +123,7 @@ class Report:
     resumed: int = 0
     paused: int = 0
     drifted: int = 0
+    skipped: int = 0
     unknown: int = 0
     oldest_open_seconds: int = 0
     full: bool = False
@@ -124,8 +133,9 @@ class Report:
 class Tools:
     """Hold what a sweep works with.
 
-    ``note`` keeps how far a running campaign has come, for those who look at it later; ``home`` is
-    the region whose events the stream is made of.
+    ``note`` keeps how far a running campaign has come, for those who look at it later; ``tell`` is
+    given the report of a sweep that fails, too; ``home`` is the region whose events the stream is
+    made of.
     """
 
     ledger: Ledger
@@ -136,6 +146,7 @@ class Tools:
     clock: Callable[[], int]
     reputation: Reputation = field(default_factory=Reputation)
     note: Callable[[str, Point], None] = lambda campaign_id, point: None
+    tell: Callable[[Report], None] = lambda report: None
     home: str = ""
 
 
@@ -146,9 +157,22 @@ class Look:
         self.tools = tools
         self.owner = owner
         self.report = Report()
+        self.failure: RetryableError | None = None
         self.campaigns: dict[str, Campaign | None] = {}
         self.stream = tools.stream()
         self.queue_is_busy = tools.queues.mails_waiting() >= BUSY_QUEUE
+        self._patient_until = tools.clock() + PATIENCE_SECONDS
+
+    @contextmanager
+    def by_itself(self) -> Iterator[None]:
+        """Let a part of the sweep fail without the others, and remember the first that did."""
+        try:
+            yield
+        except RetryableError as error:
+            self.report.skipped += 1
+            self.failure = self.failure or error
+            if self.tools.clock() >= self._patient_until:
+                raise
 
     def campaign(self, campaign_id: str) -> Campaign | None:
         """Return a campaign as it stood when this sweep first met one of its rows."""
