@@ -543,11 +543,15 @@ class ScriptedMailer:
     script: dict[str, list[Outcome]] = field(default_factory=dict)
     sent: list[Mail] = field(default_factory=list)
     configs: list[Config] = field(default_factory=list)
+    within: list[float] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
 
-    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+    def send(
+        self, config: Config, mails: Sequence[Mail], *, within: float = math.inf
+    ) -> Sequence[Outcome]:
         """Return the next scripted outcome of each mail's recipient, or acceptance."""
         self.configs.append(config)
+        self.within.append(within)
         self.sent.extend(mails)
         self.during()
         return [self._answer(mail) for mail in mails]

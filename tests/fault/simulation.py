@@ -11,6 +11,7 @@ find its answer lost at every single call; what the table holds survives.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -1072,7 +1073,9 @@ class SimMailer:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+    def send(
+        self, config: Config, mails: Sequence[Mail], *, within: float = math.inf
+    ) -> Sequence[Outcome]:
         """Return the outcome of each mail."""
         design = self._world.design
         outcomes = []

@@ -7,6 +7,7 @@ requests, dispatch, the sweep, the worker, the stores and the timer are the real
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -114,10 +115,12 @@ class TimedMailer(ScriptedMailer):
         self.clock = clock
         self.times: list[int] = []
 
-    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+    def send(
+        self, config: Config, mails: Sequence[Mail], *, within: float = math.inf
+    ) -> Sequence[Outcome]:
         """Send."""
         self.times += [self.clock()] * len(mails)
-        return super().send(config, mails)
+        return super().send(config, mails, within=within)
 
 
 @contextmanager

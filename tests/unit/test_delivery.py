@@ -29,7 +29,14 @@ from fakes import (
 )
 from sendmill.campaign import Config, Content, Service, Status
 from sendmill.contact import Contact, address_hash
-from sendmill.delivery import POSTPONE_SECONDS, SEND_SECONDS, Deliverer, Handling, Receipt
+from sendmill.delivery import (
+    POSTPONE_SECONDS,
+    RECORD_SECONDS,
+    SEND_SECONDS,
+    Deliverer,
+    Handling,
+    Receipt,
+)
 from sendmill.errors import StoreUnavailable
 from sendmill.ledger import MAX_TRIES, Row, State
 from sendmill.message import Message
@@ -385,6 +392,25 @@ def test_throttling_without_end_goes_back_to_the_ledger_in_time(world: World) ->
     assert world.clock.now <= NOW + BUDGET - SEND_SECONDS
     row = world.ledger.only()
     assert (row.state, row.tries, row.attempt) == (State.RETRY, 0, 1)
+
+
+def test_each_group_is_told_how_much_time_is_left(world: World) -> None:
+    """A group over SMTP may take minutes: what is sent again must know when the worker ends."""
+    world.put(make_row())
+    world.mailer.script["ada@example.com"] = [SLOW] * 2
+    world.mailer.during = lambda: world.clock.advance(14)
+    world.deliver(message())
+    left = BUDGET - RECORD_SECONDS
+    assert world.mailer.within == [left, left - 15, left - 30]
+
+
+def test_what_there_was_no_time_for_comes_later_without_a_try(world: World) -> None:
+    world.put(make_row())
+    late = Outcome(fate=Fate.LATER, reason="out_of_time", unasked=True)
+    world.mailer.script["ada@example.com"] = [late]
+    (receipt,) = world.deliver(message())
+    row = world.ledger.only()
+    assert (receipt.event, row.tries, len(world.mailer.sent)) == ("retry", 0, 1)
 
 
 def test_a_server_without_a_rate_is_not_asked_again_without_a_pause(world: World) -> None:

@@ -16,6 +16,7 @@ from sendmill.campaign import Service
 from sendmill.mail import Mail
 from sendmill.outcome import Fate, Outcome, accepted
 from sendmill.provider import ProviderMailer
+from sendmill.provider.smtp import REPLY_SECONDS
 from sendmill.secret import SecretStore
 
 
@@ -74,6 +75,17 @@ def test_smtp_is_found_by_the_secret_of_the_campaign_or_the_default(name: str, a
         outcomes = found.send(replace(SMTP, aws_secret_name=name), [make_mail(), make_mail()])
     assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 2
     assert client.asked == [asked]
+
+
+def test_the_time_there_is_bounds_smtp_and_not_the_one_call_of_ses() -> None:
+    with ScriptedServer() as scripted:
+        server = scripted.address
+        secret = {"host": server.host, "port": server.port, "username": "u", "password": "p"}
+        found, _, _ = mailer({**secret, "tls": "none"})
+        (by_smtp,) = found.send(SMTP, [make_mail()], within=REPLY_SECONDS)
+        (by_ses,) = found.send(CONFIG, [make_mail()], within=0)
+    assert (by_smtp.fate, by_smtp.unasked, scripted.connections) == (Fate.LATER, True, 0)
+    assert by_ses.fate is Fate.ACCEPTED
 
 
 def refused(code: str) -> ClientError:

@@ -10,8 +10,10 @@ import datetime
 import email
 import email.policy
 import ipaddress
+import socket
 import ssl
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -30,7 +32,14 @@ from scripted_smtp import PASSWORD, PLAIN, ScriptedServer, free_port
 from fakes import CONFIG, make_mail
 from sendmill.mail import Mail
 from sendmill.outcome import Fate, Outcome
-from sendmill.provider.smtp import LANE_SECONDS, LANES, SmtpProvider, dot_stuffed
+from sendmill.provider.smtp import (
+    CONNECT_SECONDS,
+    LANE_SECONDS,
+    LANES,
+    REPLY_SECONDS,
+    SmtpProvider,
+    dot_stuffed,
+)
 from sendmill.secret import SmtpServer
 from sendmill.template import Rendered
 
@@ -173,12 +182,46 @@ def test_a_batch_uses_few_connections_and_keeps_its_order(
     assert sorted(one.rcpt_tos[0] for one in mailbox.envelopes) == [mail.to for mail in mails(10)]
 
 
+def taking(seconds: float, mailbox: Mailbox) -> Callable[[], float]:
+    """Return a clock by which each mail takes so long."""
+    return lambda: seconds * len(mailbox.envelopes)
+
+
+def test_no_mail_begins_for_whose_reply_the_worker_has_no_time(
+    mailbox: Mailbox, server: SmtpServer
+) -> None:
+    provider = SmtpProvider(server, lanes=1, monotonic=taking(10.0, mailbox))
+    found = provider.send_all(mails(4), within=REPLY_SECONDS + 15.0)
+    assert fates(found) == [Fate.ACCEPTED] * 2 + [Fate.LATER] * 2
+    assert {(one.reason, one.unasked) for one in found[2:]} == {("out_of_time", True)}
+    assert len(mailbox.envelopes) == 2
+
+
+def test_a_silent_server_is_waited_for_no_longer_than_there_is_time() -> None:
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = replace(PLAIN, port=silent.getsockname()[1])
+        (found,) = SmtpProvider(server).send_all(mails(1), within=REPLY_SECONDS + 0.2)
+    assert (found.fate, found.reason, found.unasked) == (Fate.LATER, "out_of_time", True)
+    assert time.monotonic() - begun < CONNECT_SECONDS
+
+
+def test_time_that_runs_out_before_the_body_sends_none() -> None:
+    """The time is up when the server has said that it would take the mail."""
+    with ScriptedServer() as scripted:
+        provider = SmtpProvider(
+            scripted.address, monotonic=lambda: 10.0 * ("DATA" in scripted.commands)
+        )
+        (found,) = provider.send_all(mails(1), within=REPLY_SECONDS + 5.0)
+    assert (found.fate, found.reason, found.unasked) == (Fate.LATER, "out_of_time", True)
+    assert (scripted.commands.count("DATA"), scripted.bodies) == (1, [b""])
+
+
 def test_a_slow_server_is_not_asked_for_more_than_a_worker_has_time_for(
     mailbox: Mailbox, server: SmtpServer
 ) -> None:
     """Killed in the middle, the worker could not even write which mails were taken."""
-    times = iter([0.0, 1.0, LANE_SECONDS - 1.0, LANE_SECONDS + 60.0, LANE_SECONDS + 60.0])
-    provider = SmtpProvider(server, lanes=1, monotonic=lambda: next(times))
+    provider = SmtpProvider(server, lanes=1, monotonic=taking(LANE_SECONDS - 1.0, mailbox))
     found = provider.send_all([make_mail(f"user{n}@example.com") for n in range(4)])
     assert [one.fate for one in found] == [Fate.ACCEPTED] * 2 + [Fate.LATER] * 2
     assert {(one.reason, one.unasked) for one in found[2:]} == {("server_too_slow", True)}

@@ -46,6 +46,8 @@ from sendmill.template import compile_content
 
 # What a group of sends may take at worst: connecting, and waiting for the answer, in seconds.
 SEND_SECONDS = 25
+# Of these, what is kept for writing what became of the sends, in seconds.
+RECORD_SECONDS = 4
 # A server without a limiter that refuses for the rate is asked again after this long, in seconds.
 PAUSE_SECONDS = 1.0
 # How long a recipient waits whose account may not send at all, in seconds.
@@ -94,8 +96,11 @@ class Campaigns(Protocol):
 class Mailer(Protocol):
     """Hand mails to a provider, each exactly once."""
 
-    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
-        """Return the outcome of each mail, in their order; never raises for a mail."""
+    def send(self, config: Config, mails: Sequence[Mail], *, within: float) -> Sequence[Outcome]:
+        """Return the outcome of each mail, in their order; never raises for a mail.
+
+        What may take longer than ``within`` so many seconds is not begun, and is to come later.
+        """
 
 
 class Links(Protocol):
@@ -271,7 +276,9 @@ class _Batch:
         left, refused = deque(keys), deque[Key]()
         while left:
             group = [left.popleft() for _ in range(group_size(slot.rate, len(left)))]
-            found = self._tools.mailer.send(config, [self._mails[key] for key in group])
+            found = self._tools.mailer.send(
+                config, [self._mails[key] for key in group], within=self._time_to_send()
+            )
             self._outcomes.update(zip(group, found, strict=True))
             throttled = [key for key in group if self._outcomes[key].throttled]
             refused += throttled
@@ -287,6 +294,10 @@ class _Batch:
                 # what became of the others is known, and must be written: else it is unknown
                 self._withhold(left or refused, "ledger_away")
                 return
+
+    def _time_to_send(self) -> float:
+        """Return in how many seconds the outcomes must be there, or nobody could write them."""
+        return self._deadline + SEND_SECONDS - RECORD_SECONDS - self._tools.clock()
 
     def _wait_for_next(
         self, config: Config, slot: Slot, sent: int, left: deque[Key], refused: deque[Key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -31,18 +33,26 @@ class ProviderMailer:
         secrets: SecretStore,
         default_secret_name: str = "",
         home: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make_ses = ses
         self._home = home
+        self._monotonic = monotonic
         self._secrets = secrets
         self._default_secret_name = default_secret_name
         self._ses: dict[str, SesProvider] = {}
 
-    def send(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
-        """Return the outcome of each mail, in their order."""
+    def send(
+        self, config: Config, mails: Sequence[Mail], *, within: float = math.inf
+    ) -> Sequence[Outcome]:
+        """Return the outcome of each mail, in their order.
+
+        A call of SES is short. Over SMTP, what cannot be over ``within`` so many seconds is not
+        begun.
+        """
         if config.email_service is Service.SES:
             return self._ses_in(config.aws_region or self._home).send_all(mails)
-        return self._send_smtp(config, mails)
+        return self._send_smtp(config, mails, until=self._monotonic() + within)
 
     def prepare(self) -> ProviderMailer:
         """Make ready what most mails need, while a start costs nobody time; return itself."""
@@ -54,7 +64,9 @@ class ProviderMailer:
             self._ses[region] = self._make_ses(region)
         return self._ses[region]
 
-    def _send_smtp(self, config: Config, mails: Sequence[Mail]) -> Sequence[Outcome]:
+    def _send_smtp(
+        self, config: Config, mails: Sequence[Mail], *, until: float
+    ) -> Sequence[Outcome]:
         name = config.aws_secret_name or self._default_secret_name
         try:
             server = self._secrets.smtp_server(name)
@@ -66,13 +78,22 @@ class ProviderMailer:
                 fate=Fate.LATER, reason="secret_unavailable", detail=str(error), unasked=True
             )
             return [later] * len(mails)
-        outcomes = SmtpProvider(server).send_all(mails)
+        outcomes = self._post(server, mails, until)
         if any(_refused(outcome) for outcome in outcomes):
-            return self._send_anew(name, server, mails, outcomes)
+            return self._send_anew(name, server, mails, outcomes, until=until)
         return outcomes
 
+    def _post(self, server: SmtpServer, mails: Sequence[Mail], until: float) -> Sequence[Outcome]:
+        return SmtpProvider(server).send_all(mails, within=until - self._monotonic())
+
     def _send_anew(
-        self, name: str, server: SmtpServer, mails: Sequence[Mail], outcomes: Sequence[Outcome]
+        self,
+        name: str,
+        server: SmtpServer,
+        mails: Sequence[Mail],
+        outcomes: Sequence[Outcome],
+        *,
+        until: float,
     ) -> Sequence[Outcome]:
         """Sign in with what the secret holds now, if its password was rotated since it was read.
 
@@ -88,7 +109,7 @@ class ProviderMailer:
             self._secrets.forget(name)
             return outcomes
         left = [mail for mail, outcome in zip(mails, outcomes, strict=True) if _refused(outcome)]
-        again = iter(SmtpProvider(fresh).send_all(left))
+        again = iter(self._post(fresh, left, until))
         return [next(again) if _refused(outcome) else outcome for outcome in outcomes]
 
 
