@@ -19,7 +19,7 @@ from request import Answer
 from sendmill.errors import RetryableError
 from sendmill.observe import logger
 from sendmill.roles import Role
-from sendmill.unsubscribe import Unsubscriber
+from sendmill.unsubscribe import Leave, Unsubscriber
 from table import RouteTable
 
 _LINK = "/u/<campaign_id>/<rid>/<token>"
@@ -42,6 +42,8 @@ _FORM = (
     '<input type="hidden" name="List-Unsubscribe" value="One-Click">'
     '<button type="submit">Unsubscribe</button></form>'
 )
+# Not "you are unsubscribed": nobody could know the address again.
+_ERASED = "<p>Your address was erased here on request and is no longer known.</p>"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -71,13 +73,17 @@ def add_unsubscribe_routes(table: RouteTable, unsubscriber: Unsubscriber) -> Non
     @table.post(_LINK, role=Role.ANONYMOUS, listed=False)
     @paged
     def leave(campaign_id: str, rid: str, token: str) -> Answer:
-        if not unsubscriber.leave(campaign_id, rid, token):
+        found = unsubscriber.leave(campaign_id, rid, token)
+        if found is Leave.REFUSED:
             logger.info("unsubscribe_refused")
             return page(
                 404,
                 "This link is not valid",
                 "<p>Nothing was changed. Please use the link of the e-mail as it stands there.</p>",
             )
+        if found is Leave.ERASED:
+            logger.info("unsubscribe_of_erased", campaign_id=campaign_id, recipient_id=rid)
+            return page(200, "You are on no list", _ERASED)
         logger.info("unsubscribed", campaign_id=campaign_id, recipient_id=rid)
         return page(200, "You are unsubscribed", "<p>You will receive no more e-mails.</p>")
 

@@ -75,6 +75,15 @@ def test_a_one_click_post_unsubscribes_whatever_its_encoding(
     assert site.ask("POST", LINK, body, encoded=encoded)["statusCode"] == 200
 
 
+def test_an_erased_person_is_not_promised_what_nobody_could_keep(site: Site) -> None:
+    site.rows.forget_contact(ROW)
+    answer = site.ask("POST", LINK, URLENCODED)
+    assert (answer["statusCode"], "You are on no list" in answer["body"]) == (200, True)
+    assert "You are unsubscribed" not in answer["body"]
+    nobody = address_hash(HASH_KEY, "")
+    assert site.rows.read([], suppression_keys=[ADDRESS, nobody])[1] == {}
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_looking_at_the_link_changes_nothing(site: Site, method: str) -> None:
     assert site.ask(method, LINK)["statusCode"] == 200

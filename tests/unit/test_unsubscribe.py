@@ -20,8 +20,9 @@ from fakes import (
     make_row,
 )
 from sendmill.contact import address_hash
+from sendmill.erasure import forgotten
 from sendmill.errors import InvalidSettings, StoreUnavailable
-from sendmill.unsubscribe import Keyring, Links, Unsubscriber, keyring_from, links_of
+from sendmill.unsubscribe import Keyring, Leave, Links, Unsubscriber, keyring_from, links_of
 
 OLD, NEW = (
     b"an old key of more than thirty-two characters",
@@ -127,7 +128,7 @@ class World:
 
 def test_leaving_suppresses_the_address_at_once() -> None:
     world = World()
-    assert world.unsubscriber.leave("spring", RID, BEFORE.sign("spring", RID))
+    assert world.unsubscriber.leave("spring", RID, BEFORE.sign("spring", RID)) is Leave.SUPPRESSED
     (entry,) = world.suppressions.entries.values()
     assert (entry.email, entry.reason, entry.at, entry.source) == (
         "ada@example.com",
@@ -141,23 +142,41 @@ def test_leaving_suppresses_the_address_at_once() -> None:
 def test_leaving_twice_is_leaving_once() -> None:
     world = World()
     token = ROTATED.sign("spring", RID)
-    assert world.unsubscriber.leave("spring", RID, token)
+    assert world.unsubscriber.leave("spring", RID, token) is Leave.SUPPRESSED
     before = dict(world.suppressions.entries)
-    assert world.unsubscriber.leave("spring", RID, token)
+    assert world.unsubscriber.leave("spring", RID, token) is Leave.SUPPRESSED
     assert world.suppressions.entries == before
+
+
+def test_who_was_erased_is_told_so_and_no_address_of_nobody_is_suppressed() -> None:
+    world = World()
+    world.ledger.rows["spring", RID] = forgotten(ROW)
+    token = ROTATED.sign("spring", RID)
+    assert world.unsubscriber.leave("spring", RID, token) is Leave.ERASED
+    assert world.suppressions.entries == {}
+
+
+def test_who_left_before_he_was_erased_stays_suppressed() -> None:
+    world = World()
+    world.unsubscriber.leave("spring", RID, ROTATED.sign("spring", RID))
+    world.suppressions.erase(address_hash(HASH_KEY, "ada@example.com"))
+    world.ledger.rows["spring", RID] = forgotten(ROW)
+    assert world.unsubscriber.leave("spring", RID, ROTATED.sign("spring", RID)) is Leave.ERASED
+    assert world.ledger.suppressed == {address_hash(HASH_KEY, "ada@example.com"): "unsubscribed"}
 
 
 def test_a_forged_link_and_an_unknown_recipient_get_the_same_answer() -> None:
     world = World()
     stranger = replace(ROW, rid="a" * 26).rid
-    assert not world.unsubscriber.leave("spring", RID, "k1.forged")
-    assert not world.unsubscriber.leave("spring", stranger, ROTATED.sign("spring", stranger))
+    token = ROTATED.sign("spring", stranger)
+    assert world.unsubscriber.leave("spring", RID, "k1.forged") is Leave.REFUSED
+    assert world.unsubscriber.leave("spring", stranger, token) is Leave.REFUSED
     assert world.suppressions.entries == {}
 
 
 def test_a_forged_link_is_not_looked_up() -> None:
     world = World()
     world.ledger.unavailable = True
-    assert not world.unsubscriber.leave("spring", RID, "k1.forged")
+    assert world.unsubscriber.leave("spring", RID, "k1.forged") is Leave.REFUSED
     with pytest.raises(StoreUnavailable):
         world.unsubscriber.leave("spring", RID, ROTATED.sign("spring", RID))

@@ -14,6 +14,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from sendmill.errors import InvalidSettings
@@ -91,6 +92,14 @@ def links_of(public_url: str, *, keyring: Callable[[], Keyring]) -> Links | None
     return Links(public_url=public_url, keyring=keyring)
 
 
+class Leave(StrEnum):
+    """Say what became of a link that was used."""
+
+    SUPPRESSED = "suppressed"
+    ERASED = "erased"
+    REFUSED = "refused"
+
+
 class Rows(Protocol):
     """Look up rows of the ledger."""
 
@@ -117,18 +126,20 @@ class Unsubscriber:
     hash_key: bytes
     clock: Callable[[], int]
 
-    def leave(self, campaign_id: str, rid: str, token: str) -> bool:
-        """Suppress the recipient's address at once; tell whether the link was genuine.
+    def leave(self, campaign_id: str, rid: str, token: str) -> Leave:
+        """Suppress the recipient's address at once, if the link is genuine.
 
         A forged token and a recipient whom nobody knows get the same answer. Leaving twice is
-        leaving once.
+        leaving once. Of a person who was erased nothing is known that could be suppressed.
         """
         if not self.keyring().accepts(token, campaign_id, rid):
-            return False
+            return Leave.REFUSED
         rows, _ = self.rows.read([(campaign_id, rid)], suppression_keys=[])
         row = rows.get((campaign_id, rid))
         if row is None:
-            return False
+            return Leave.REFUSED
+        if not row.contact.email:
+            return Leave.ERASED
         entry = make_suppression(
             row.contact.email,
             Reason.UNSUBSCRIBED,
@@ -137,7 +148,7 @@ class Unsubscriber:
             source=campaign_id,
         )
         self.suppressions.add_all([entry])
-        return True
+        return Leave.SUPPRESSED
 
 
 def _mac(key: bytes, campaign_id: str, rid: str) -> str:
