@@ -75,6 +75,12 @@ class CloneBody(Body):
     name: _Name | None = None
 
 
+class ApproveBody(Body):
+    """What a person looked at, by the `approval.digest` that the campaign was shown with."""
+
+    digest: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+
+
 class StartBody(Body):
     """The warnings of the checklist that a person has seen and accepts, by their ids."""
 

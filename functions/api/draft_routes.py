@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bodies import CloneBody, EditBody, ScheduleBody, StartBody, TestBody
+from bodies import ApproveBody, CloneBody, EditBody, ScheduleBody, StartBody, TestBody
 from campaign_routes import VIEW, Showing
 from params import CampaignId
 from request import Answer, caller, json_answer, no_content
@@ -80,10 +80,14 @@ def _drafts(table: RouteTable, desk: Desk, showing: Showing) -> None:
         return json_answer(202, {"sent": sent, "failed": failed})
 
     @table.post(f"{_PATH}/approve", role=Role.SENDER, tag=_TAG, answers={200: VIEW})
-    def approve_campaign(campaign_id: CampaignId) -> Answer:
-        """Approve a campaign as it is: content and list. Whoever made or started it may not."""
-        by = caller(table.router).subject
-        found = desk.approve(campaign_id, by=by)
+    def approve_campaign(campaign_id: CampaignId, body: ApproveBody | None = None) -> Answer:
+        """Approve a campaign as it is: content and list. Whoever made or started it may not.
+
+        With `digest`, the `approval.digest` of what was looked at, a campaign that was changed
+        since, or whose list was, is a 409.
+        """
+        by, seen = caller(table.router).subject, (body.digest if body else None) or ""
+        found = desk.approve(campaign_id, by=by, seen=seen)
         logger.info("campaign_approved", campaign_id=campaign_id, by=by)
         return showing.one(found, 200)
 

@@ -118,6 +118,10 @@ class ApprovalView(Shape):
     approved: bool
     by: str
     at: int
+    digest: Annotated[
+        str,
+        Field(description="Stands for the content and the list as shown; for `POST .../approve`."),
+    ]
 
 
 class CampaignView(Shape):

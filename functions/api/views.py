@@ -11,6 +11,7 @@ from typing import Any
 
 from sendmill.campaign import Campaign
 from sendmill.contact_list import ContactList, Rejected, neutral
+from sendmill.drafts import approval_digest
 from sendmill.ledger import Row
 from sendmill.progress import Progress
 from sendmill.suppression import Imported, Suppression
@@ -45,6 +46,7 @@ def campaign_view(
             "approved": approved,
             "by": campaign.approved_by,
             "at": campaign.approved_at,
+            "digest": approval_digest(campaign),
         },
         "created_by": campaign.created_by,
         "edited_by": campaign.edited_by,

@@ -176,6 +176,39 @@ def test_an_edit_voids_the_approval(ask: Ask, campaign_id: str) -> None:
     assert ask("POST", f"{path}/start")[0] == 409
 
 
+def test_nobody_approves_what_was_changed_since_he_looked(ask: Ask, campaign_id: str) -> None:
+    path = f"/v1/campaigns/{campaign_id}"
+    seen = {"digest": ask("GET", path)[1]["approval"]["digest"]}
+    ask("PATCH", path, {"subject": "Another"})
+    status, said = ask("POST", f"{path}/approve", seen, subject="other")
+    assert (status, "changed since you looked" in said["detail"]) == (409, True)
+    assert ask("GET", path)[1]["approval"]["approved"] is False
+    seen = {"digest": ask("GET", path)[1]["approval"]["digest"]}
+    status, said = ask("POST", f"{path}/approve", seen, subject="other")
+    assert (status, said["approval"]["approved"]) == (200, True)
+    assert said["approval"]["digest"] == seen["digest"]
+
+
+def test_nobody_approves_a_list_that_was_changed_since_he_looked(
+    ask: Ask, campaign_id: str
+) -> None:
+    path = f"/v1/campaigns/{campaign_id}"
+    said = ask("GET", path)[1]
+    seen = {"digest": said["approval"]["digest"]}
+    contacts = f"/v1/contact-lists/{said['list_id']}/contacts"
+    assert ask("POST", contacts, {"email": "mallory@example.com"})[0] == 201
+    assert ask("POST", f"{path}/approve", seen, subject="other")[0] == 409
+    # the campaign is shown with the list as it is now
+    again = {"digest": ask("GET", path)[1]["approval"]["digest"]}
+    assert ask("POST", f"{path}/approve", again, subject="other")[0] == 200
+
+
+@pytest.mark.parametrize("digest", ["", "x", 7, "A" * 64])
+def test_a_digest_that_is_none_is_refused(ask: Ask, campaign_id: str, digest: object) -> None:
+    path = f"/v1/campaigns/{campaign_id}/approve"
+    assert ask("POST", path, {"digest": digest}, subject="other")[0] == 422
+
+
 def test_a_changed_list_voids_the_approval(ask: Ask, campaign_id: str, cloud: Cloud) -> None:
     path = f"/v1/campaigns/{campaign_id}"
     ask("POST", f"{path}/approve", subject="other")

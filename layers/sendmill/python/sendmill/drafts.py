@@ -139,16 +139,21 @@ class Desk:
         self.office.campaigns.add(made)
         return made
 
-    def approve(self, campaign_id: str, *, by: str) -> Campaign:
+    def approve(self, campaign_id: str, *, by: str, seen: str = "") -> Campaign:
         """Approve a campaign as it is, its list as it is now.
 
-        Raises StateConflict for whoever made or started it.
+        ``seen`` is the digest of what the person looked at. Raises StateConflict for whoever made
+        or started it, and when it is no longer what was seen.
         """
         self.office.pin_list(campaign_id)
         found = self.office.campaign(campaign_id)
         if by in (found.created_by, found.edited_by, found.started_by):
             raise StateConflict("a campaign is approved by another person than made or started it")
         digest = approval_digest(found)
+        if seen not in ("", digest):
+            raise StateConflict(
+                f"campaign {campaign_id} or its list was changed since you looked: look at it again"
+            )
         if not self.shelf.approve(campaign_id, by=by, digest=digest, at=self.office.clock()):
             raise StateConflict(f"campaign {campaign_id} is {found.status}: it was started before")
         return self.office.campaign(campaign_id)

@@ -38,9 +38,13 @@ function Checks({ id, campaign, checks, estimate, ready, all, can, me }) {
     go(`/campaigns/${id}`);
   };
   const approve = async () => {
-    await post(`campaigns/${id}/approve`, {});
-    say("Approved.");
-    all.reload();
+    try {
+      // what this page shows, and nothing that was changed since
+      await post(`campaigns/${id}/approve`, { digest: campaign.approval.digest });
+      say("Approved.");
+    } finally {
+      all.reload();
+    }
   };
 
   return html`
