@@ -208,6 +208,39 @@ def test_a_mail_that_was_taken_is_not_sent_again(notifier: Notifier, provider: P
     assert len(provider.mails) == 1
 
 
+@dataclass(frozen=True, slots=True)
+class LateLog(SendLog):
+    """A log whose row another worker ends, right after it was read as ``sending``."""
+
+    ends: Standing = Standing.SENT
+
+    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
+        """Return what stood before that end."""
+        found = SendLog.begin(self, task_id, message_id, redriven=redriven)
+        SendLog.end(self, task_id, self.ends)
+        return found
+
+
+@pytest.mark.parametrize(("ends", "error"), [(Standing.SENT, Skip), (Standing.FREE, Retry)])
+def test_what_another_worker_ended_meanwhile_is_not_put_in_doubt(
+    notifier: Notifier, provider: Provider, log: SendLog, ends: Standing, error: type[Exception]
+) -> None:
+    log.begin(RUN.task_id, "m1", redriven=False)
+    late = LateLog(client=log.client, table=log.table, clock=log.clock, ends=ends)
+    with pytest.raises(error):
+        notify(replace(notifier, log=late))
+    assert provider.mails == []
+
+
+def test_a_mail_that_was_taken_stays_so_whoever_ends_later(log: SendLog) -> None:
+    log.begin("taken", "m1", redriven=False)
+    assert log.end("taken", Standing.UNKNOWN) is Standing.UNKNOWN
+    assert log.end("taken", Standing.SENT, "id-1") is Standing.SENT
+    for late in (Standing.UNKNOWN, Standing.FREE):
+        assert log.end("taken", late) is Standing.SENT
+    assert log.begin("taken", "m2", redriven=True) is Standing.SENT
+
+
 def test_two_who_begin_at_once_are_one_and_an_own_lost_answer_is_ours(
     log: SendLog, cloud: Cloud, lose_answers: Callable[[str], None]
 ) -> None:

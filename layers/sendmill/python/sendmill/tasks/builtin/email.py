@@ -50,8 +50,8 @@ class Log(Protocol):
     def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
         """Say that the mail is about to be sent; anything but FREE forbids it."""
 
-    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
-        """Say what became of the mail."""
+    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> Standing:
+        """Say what became of the mail; return what stands then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +115,8 @@ class Notifier:
 
     def _send(self, run: TaskContext, mail: Mail) -> str:
         standing = self.log.begin(run.task_id, run.message_id, redriven=run.redriven)
-        if standing is Standing.SENT:
-            raise Skip("mailed already")
         if standing is not Standing.FREE:
-            self.log.end(run.task_id, Standing.UNKNOWN)
-            _refuse_unknown("a worker ended while the mail was being handed over")
+            self._leave(run, standing)
         (outcome,) = self.mailer.send(mail.config, [mail])
         if outcome.fate is Fate.ACCEPTED:
             self.log.end(run.task_id, Standing.SENT, outcome.message_id)
@@ -132,6 +129,16 @@ class Notifier:
             raise PermanentFailure(f"the provider refused the mail: {outcome.reason}")
         # STOP too (a paused account, a wrong password): somebody may put it right meanwhile
         raise Retry(f"the provider did not take the mail: {outcome.reason}")
+
+    def _leave(self, run: TaskContext, standing: Standing) -> NoReturn:
+        """Leave a mail that somebody else has begun; what he wrote meanwhile counts."""
+        if standing is Standing.SENDING:
+            standing = self.log.end(run.task_id, Standing.UNKNOWN)
+        if standing is Standing.SENT:
+            raise Skip("mailed already")
+        if standing is Standing.FREE:
+            raise Retry("another worker's mail was refused just now")
+        _refuse_unknown("a worker ended while the mail was being handed over")
 
 
 def _refuse_unknown(reason: str) -> NoReturn:

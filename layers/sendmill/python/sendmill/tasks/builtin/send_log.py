@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from sendmill.store.item import CONDITION_FAILED, decode, encode, error_code, text, translated
+from sendmill.store.item import CONDITION_FAILED, Item, decode, encode, error_code, text, translated
 
 _KEEP_SECONDS = 30 * 86_400
 
@@ -35,6 +35,14 @@ class Standing(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     UNKNOWN = "unknown"
+
+
+# What an end may be written over; a mail that was taken stays so, whoever ends later.
+_OVER = {
+    Standing.UNKNOWN: (Standing.SENDING,),
+    Standing.FREE: (Standing.SENDING, Standing.UNKNOWN),
+    Standing.SENT: tuple(Standing),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +68,27 @@ class SendLog:
             return Standing.FREE if again is None else Standing.SENDING
         return standing
 
-    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> None:
-        """Say what became of the mail."""
-        with translated("recording a mail"):
-            self.client.update_item(
-                TableName=self.table,
-                Key=_key(task_id),
-                UpdateExpression="SET #state = :state, provider_id = :id, updated_at = :now",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=encode(
-                    {":state": str(standing), ":id": provider_id, ":now": int(self.clock())}
-                ),
-            )
+    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> Standing:
+        """Say what became of the mail; return what stands then.
+
+        That a mail was taken is written over anything. Doubt is not: another worker may have
+        written by now that it was taken.
+        """
+        state = str(standing)
+        over = {f":over{number}": str(found) for number, found in enumerate(_OVER[standing])}
+        said: Item = {":state": state, ":id": provider_id, ":now": int(self.clock()), **over}
+        found = _refused(
+            "recording a mail",
+            self.client.update_item,
+            TableName=self.table,
+            Key=_key(task_id),
+            UpdateExpression="SET #state = :state, provider_id = :id, updated_at = :now",
+            ConditionExpression=f"#state IN ({', '.join(over)})",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=encode(said),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        return standing if found is None else Standing(text(found, "state") or state)
 
     def _put(self, task_id: str, message_id: str, *, over: Standing) -> dict[str, Any] | None:
         """Write ``sending`` over one standing; return None when it stands, else what does."""
@@ -79,25 +96,32 @@ class SendLog:
         # one token a call: what our own lost answer left behind is ours
         row = {"state": str(Standing.SENDING), "owner": uuid4().hex, "message_id": message_id}
         new = "attribute_not_exists(pk) OR " if over is Standing.FREE else ""
-        try:
-            with translated("claiming a mail"):
-                self.client.put_item(
-                    TableName=self.table,
-                    Item={
-                        **_key(task_id),
-                        **encode({**row, "updated_at": now, "expires_at": now + _KEEP_SECONDS}),
-                    },
-                    ConditionExpression=f"{new}#state = :over",
-                    ExpressionAttributeNames={"#state": "state"},
-                    ExpressionAttributeValues=encode({":over": str(over)}),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            found = decode(dict(error.response).get("Item", {}))  # type: ignore[arg-type]
-            return None if text(found, "owner") == row["owner"] else dict(found)
-        return None
+        found = _refused(
+            "claiming a mail",
+            self.client.put_item,
+            TableName=self.table,
+            Item={
+                **_key(task_id),
+                **encode({**row, "updated_at": now, "expires_at": now + _KEEP_SECONDS}),
+            },
+            ConditionExpression=f"{new}#state = :over",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=encode({":over": str(over)}),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        return None if found is None or text(found, "owner") == row["owner"] else found
+
+
+def _refused(what: str, write: Callable[..., object], **asked: Any) -> dict[str, Any] | None:
+    """Make a write that has a condition; return None when it held, else what stands."""
+    try:
+        with translated(what):
+            write(**asked)
+    except ClientError as error:
+        if error_code(error) != CONDITION_FAILED:
+            raise
+        return dict(decode(dict(error.response).get("Item", {})))  # type: ignore[arg-type]
+    return None
 
 
 def _key(task_id: str) -> dict[str, Any]:
