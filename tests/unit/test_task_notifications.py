@@ -214,10 +214,10 @@ class LateLog(SendLog):
 
     ends: Standing = Standing.SENT
 
-    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
+    def begin(self, key: str, message_id: str, *, redriven: bool) -> Standing:
         """Return what stood before that end."""
-        found = SendLog.begin(self, task_id, message_id, redriven=redriven)
-        SendLog.end(self, task_id, self.ends)
+        found = SendLog.begin(self, key, message_id, redriven=redriven)
+        SendLog.end(self, key, self.ends)
         return found
 
 
@@ -230,6 +230,31 @@ def test_what_another_worker_ended_meanwhile_is_not_put_in_doubt(
     with pytest.raises(error):
         notify(replace(notifier, log=late))
     assert provider.mails == []
+
+
+def test_two_tasks_of_one_key_are_one_mail(
+    notifier: Notifier, provider: Provider, log: SendLog
+) -> None:
+    first = replace(RUN, key="welcome:5")
+    # the worker of the first one died while it handed the mail over
+    log.begin(log.key_of(first), "m1", redriven=False)
+    with pytest.raises(PermanentFailure, match="unknown"):
+        notify(notifier, replace(first, task_id="task-2", message_id="m2"))
+    assert provider.mails == []
+    assert notify(notifier, replace(first, message_id="m3", redriven=True)) == "id-1"
+
+
+def test_a_row_by_the_id_of_a_task_still_holds(
+    notifier: Notifier, provider: Provider, log: SendLog
+) -> None:
+    keyed = replace(RUN, key="welcome:5")
+    log.begin(RUN.task_id, "m1", redriven=False)
+    with pytest.raises(PermanentFailure, match="unknown"):
+        notify(notifier, keyed)
+    assert notify(notifier, replace(keyed, message_id="m2", redriven=True)) == "id-1"
+    with pytest.raises(Skip, match="mailed already"):
+        notify(notifier, keyed)
+    assert len(provider.mails) == 1
 
 
 def test_a_mail_that_was_taken_stays_so_whoever_ends_later(log: SendLog) -> None:

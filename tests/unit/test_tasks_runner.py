@@ -406,6 +406,12 @@ def test_a_run_knows_who_it_is_and_carries_its_trace(inbox: FakeInbox) -> None:
     assert current_task() is None
 
 
+def test_a_run_knows_the_key_of_its_receipt(inbox: FakeInbox) -> None:
+    deduplicated = json.dumps(json.loads(body("r.context", "two")) | {"dedup": "mail-5"})
+    run(inbox, record(body("r.context", "one")), record(deduplicated))
+    assert [context.key for context, *_ in ran] == ["one", "r.context:mail-5"]
+
+
 def test_what_surrounds_a_run_is_entered_and_left(inbox: FakeInbox) -> None:
     from contextlib import contextmanager
 

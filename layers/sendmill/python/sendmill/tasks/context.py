@@ -20,12 +20,15 @@ class TaskContext:
     """Tell a running task who it is.
 
     ``attempt`` counts from 1. ``redriven``: it was a dead letter, and a person sent it back.
+    ``key`` is what runs once and its receipt goes by: the id, or what took its place as the sender
+    deduplicates; it is empty where every delivery runs.
     ``remaining`` returns the seconds until the worker is ended; in the process that sent the
     task there is no such end and no queue.
     """
 
     task_id: str
     task: str
+    key: str = ""
     attempt: int = 1
     max_attempts: int = 1
     enqueued_at: datetime | None = None

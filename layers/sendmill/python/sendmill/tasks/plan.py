@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sendmill.tasks.context import TaskContext
 from sendmill.tasks.envelope import Envelope
+from sendmill.tasks.execution import receipt_key
 from sendmill.tasks.function import TaskFunction
 from sendmill.tasks.policy import Policy
 
@@ -55,6 +56,7 @@ class Plan:
         return TaskContext(
             task_id=found.id,
             task=found.task,
+            key=receipt_key(self.task, found) if self.task else "",
             enqueued_at=found.enqueued_at,
             correlation_id=found.correlation_id,
             traceparent=found.traceparent,

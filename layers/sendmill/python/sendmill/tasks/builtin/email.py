@@ -47,10 +47,13 @@ class Templates(Protocol):
 class Log(Protocol):
     """Remember which mails are on their way."""
 
-    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
+    def key_of(self, run: TaskContext) -> str:
+        """Return the key under which the mail of a run is remembered."""
+
+    def begin(self, key: str, message_id: str, *, redriven: bool) -> Standing:
         """Say that the mail is about to be sent; anything but FREE forbids it."""
 
-    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> Standing:
+    def end(self, key: str, standing: Standing, provider_id: str = "") -> Standing:
         """Say what became of the mail; return what stands then."""
 
 
@@ -114,26 +117,27 @@ class Notifier:
         )
 
     def _send(self, run: TaskContext, mail: Mail) -> str:
-        standing = self.log.begin(run.task_id, run.message_id, redriven=run.redriven)
+        key = self.log.key_of(run)
+        standing = self.log.begin(key, run.message_id, redriven=run.redriven)
         if standing is not Standing.FREE:
-            self._leave(run, standing)
+            self._leave(key, standing)
         (outcome,) = self.mailer.send(mail.config, [mail])
         if outcome.fate is Fate.ACCEPTED:
-            self.log.end(run.task_id, Standing.SENT, outcome.message_id)
+            self.log.end(key, Standing.SENT, outcome.message_id)
             return outcome.message_id
         if outcome.fate is Fate.UNKNOWN:
-            self.log.end(run.task_id, Standing.UNKNOWN)
+            self.log.end(key, Standing.UNKNOWN)
             _refuse_unknown(outcome.reason)
-        self.log.end(run.task_id, Standing.FREE)
+        self.log.end(key, Standing.FREE)
         if outcome.fate is Fate.NEVER:
             raise PermanentFailure(f"the provider refused the mail: {outcome.reason}")
         # STOP too (a paused account, a wrong password): somebody may put it right meanwhile
         raise Retry(f"the provider did not take the mail: {outcome.reason}")
 
-    def _leave(self, run: TaskContext, standing: Standing) -> NoReturn:
+    def _leave(self, key: str, standing: Standing) -> NoReturn:
         """Leave a mail that somebody else has begun; what he wrote meanwhile counts."""
         if standing is Standing.SENDING:
-            standing = self.log.end(run.task_id, Standing.UNKNOWN)
+            standing = self.log.end(key, Standing.UNKNOWN)
         if standing is Standing.SENT:
             raise Skip("mailed already")
         if standing is Standing.FREE:

@@ -7,9 +7,9 @@ finds ``sending`` knows that nobody knows: the mail is not sent again, and the t
 letter that says so. A person who sends that dead letter back decides that it is to be mailed;
 until then the row stands as ``unknown``.
 
-In the receipts' table::
+In the receipts' table, by the key of the task's receipt (without one, by the task's id)::
 
-    pk=M#{task id}   state, owner, message_id, provider_id, updated_at, expires_at
+    pk=M#{key}   state, owner, message_id, provider_id, updated_at, expires_at
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from sendmill.store.item import CONDITION_FAILED, Item, decode, encode, error_code, text, translated
+from sendmill.store.item import (
+    CONDITION_FAILED,
+    Item,
+    decode,
+    encode,
+    error_code,
+    on_condition,
+    text,
+    translated,
+)
+from sendmill.tasks.context import TaskContext
 
 _KEEP_SECONDS = 30 * 86_400
 
@@ -53,22 +63,30 @@ class SendLog:
     table: str
     clock: Callable[[], float] = time.time
 
-    def begin(self, task_id: str, message_id: str, *, redriven: bool) -> Standing:
+    def key_of(self, run: TaskContext) -> str:
+        """Return the key of a run's mail: that of its receipt, so that what runs once mails once.
+
+        Rows were keyed by the task's id before; one that stands there still holds.
+        """
+        key = run.key or run.task_id
+        return run.task_id if key != run.task_id and self._stands(run.task_id) else key
+
+    def begin(self, key: str, message_id: str, *, redriven: bool) -> Standing:
         """Say that the mail is about to be sent; what stands and is not FREE forbids it.
 
         ``redriven``: a person saw the dead letter that says ``unknown``, and sent it back.
         """
-        found = self._put(task_id, message_id, over=Standing.FREE)
+        found = self._put(key, message_id, over=Standing.FREE)
         if found is None:
             return Standing.FREE
         standing = Standing(text(found, "state"))
         another = text(found, "message_id") != message_id
         if standing is Standing.UNKNOWN and redriven and another:
-            again = self._put(task_id, message_id, over=Standing.UNKNOWN)
+            again = self._put(key, message_id, over=Standing.UNKNOWN)
             return Standing.FREE if again is None else Standing.SENDING
         return standing
 
-    def end(self, task_id: str, standing: Standing, provider_id: str = "") -> Standing:
+    def end(self, key: str, standing: Standing, provider_id: str = "") -> Standing:
         """Say what became of the mail; return what stands then.
 
         That a mail was taken is written over anything. Doubt is not: another worker may have
@@ -81,7 +99,7 @@ class SendLog:
             "recording a mail",
             self.client.update_item,
             TableName=self.table,
-            Key=_key(task_id),
+            Key=_row(key),
             UpdateExpression="SET #state = :state, provider_id = :id, updated_at = :now",
             ConditionExpression=f"#state IN ({', '.join(over)})",
             ExpressionAttributeNames={"#state": "state"},
@@ -90,7 +108,20 @@ class SendLog:
         )
         return standing if found is None else Standing(text(found, "state") or state)
 
-    def _put(self, task_id: str, message_id: str, *, over: Standing) -> dict[str, Any] | None:
+    def _stands(self, key: str) -> bool:
+        """Say whether a row forbids a mail. It is asked by a write: a worker may do no more."""
+        return on_condition(
+            "looking for a mail",
+            self.client.update_item,
+            TableName=self.table,
+            Key=_row(key),
+            UpdateExpression="SET #state = #state",
+            ConditionExpression="attribute_exists(pk) AND #state <> :free",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues=encode({":free": str(Standing.FREE)}),
+        )
+
+    def _put(self, key: str, message_id: str, *, over: Standing) -> dict[str, Any] | None:
         """Write ``sending`` over one standing; return None when it stands, else what does."""
         now = int(self.clock())
         # one token a call: what our own lost answer left behind is ours
@@ -101,7 +132,7 @@ class SendLog:
             self.client.put_item,
             TableName=self.table,
             Item={
-                **_key(task_id),
+                **_row(key),
                 **encode({**row, "updated_at": now, "expires_at": now + _KEEP_SECONDS}),
             },
             ConditionExpression=f"{new}#state = :over",
@@ -124,5 +155,5 @@ def _refused(what: str, write: Callable[..., object], **asked: Any) -> dict[str,
     return None
 
 
-def _key(task_id: str) -> dict[str, Any]:
-    return encode({"pk": f"M#{task_id}"})
+def _row(key: str) -> dict[str, Any]:
+    return encode({"pk": f"M#{key}"})

@@ -306,6 +306,7 @@ class Runner:
         return TaskContext(
             task_id=found.id,
             task=found.task,
+            key=this.key,
             attempt=this.attempt,
             max_attempts=this.task.policy.max_attempts,
             enqueued_at=found.enqueued_at,
