@@ -283,6 +283,24 @@ def test_maybe_sent_and_running_there_it_does_not_run_here(queue: Make, endpoint
     assert effects == []
 
 
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 890), (10, 890), (3600, 3590)])
+def test_maybe_sent_it_is_held_for_as_long_as_it_may_run_here(
+    queue: Make, endpoint: Point, timeout: float | None, seconds: int
+) -> None:
+    clock = Clock()
+    store = SharedReceipts(clock=clock)
+
+    @task(name="f.takes_long", sync_fallback=True, timeout=timeout)
+    def takes_long() -> str:
+        clock.advance(seconds)
+        return store.claim("mine", owner="worker", task="f.takes_long", lease_seconds=60).state
+
+    endpoint(queue("closes").server.port)
+    configure(receipts=store)
+    assert takes_long.options(task_id="mine").send().value == "held"
+    assert store.claim("mine", owner="worker", task="", lease_seconds=60).state == "completed"
+
+
 def test_maybe_sent_and_the_receipts_away_nothing_runs(queue: Make, endpoint: Point) -> None:
     class Away(SharedReceipts):
         def claim(self, *_: Any, **__: Any) -> Any:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from sendmill.tasks.receipts import Receipts
     from sendmill.tasks.runtime import Runtime
 
-# How long a sender may hold a task that says nothing about its time, in seconds.
-_LEASE_SECONDS = 60.0
+# How long a sender holds a task that it runs itself, in seconds, or for the task's timeout if that
+# is longer: a web request is no main thread, so nothing cuts the run off when its time is over.
+_LEASE_SECONDS = 900.0
 
 
 def fall_back(plan: Plan, error: EnqueueError, found: Runtime) -> EnqueueResult:
@@ -69,7 +70,7 @@ def _claim_and_run(
 ) -> EnqueueResult:
     """Run a task that may be on the queue as well: whoever claims it first runs it."""
     owner = f"sender-{new_id()}"
-    lease = (task.policy.timeout or _LEASE_SECONDS) + 5
+    lease = max(_LEASE_SECONDS, task.policy.timeout or 0)
     try:
         claim = receipts.claim(key, owner=owner, task=task.name, lease_seconds=lease)
     except StoreUnavailable as away:
