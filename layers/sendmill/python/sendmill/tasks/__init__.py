@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         TaskConfigError,
         TaskTimeout,
         UnknownQueue,
+        UnknownSigningKey,
         UnknownTask,
     )
     from sendmill.tasks.listening import TaskEvent, listen, unlisten
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
 _ERRORS = (
     "BadSignature DelayTooLong EnqueueError EnqueueRejected EnqueueUncertain EnqueueUnreachable "
     "InvalidEnvelope InvalidTaskCall PayloadNotSerializable PayloadTooLarge PermanentFailure Retry "
-    "Skip TaskConfigError TaskTimeout UnknownQueue UnknownTask"
+    "Skip TaskConfigError TaskTimeout UnknownQueue UnknownSigningKey UnknownTask"
 )
 _PLACES = {
     "client": "SqsClient send_many send_task sqs_client",
@@ -124,6 +125,7 @@ __all__ = [
     "TaskEvent",
     "TaskTimeout",
     "UnknownQueue",
+    "UnknownSigningKey",
     "UnknownTask",
     "add_resolver",
     "configure",

@@ -20,7 +20,8 @@
     │   └── EnqueueUncertain         maybe sent; ``task_id`` tells which (RetryableError)
     └── RetryableError
         ├── Retry                    raised by a handler: try again after ``delay`` seconds
-        └── TaskTimeout              the task took longer than its ``timeout``
+        ├── TaskTimeout              the task took longer than its ``timeout``
+        └── UnknownSigningKey        a message signed by a key that is not here yet (LookupError)
 
 ``Skip`` is no error: a handler raises it to say that there is nothing to do.
 """
@@ -63,7 +64,7 @@ class InvalidEnvelope(PermanentError, ValueError):
 
 
 class BadSignature(InvalidEnvelope):
-    """A message is not signed, or not by a key that is known here."""
+    """A message is not signed, or its signature by a key that is known here is wrong."""
 
 
 class EnqueueError(SendmillError):
@@ -100,6 +101,10 @@ class Retry(RetryableError):
 
 class TaskTimeout(RetryableError):
     """A task took longer than its ``timeout``."""
+
+
+class UnknownSigningKey(RetryableError, LookupError):
+    """A message is signed by a key that is not known here: its sender may have it sooner."""
 
 
 class Skip(Exception):

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from sendmill.tasks.errors import BadSignature, TaskConfigError
+from sendmill.tasks.errors import BadSignature, TaskConfigError, UnknownSigningKey
 
 _MARK = ',"sig":'
 _TAIL = re.compile(r',"sig":(\{"kid":"[\w.:-]{1,64}","hmac":"[0-9a-f]{64}"\})\}\Z')
@@ -42,13 +42,13 @@ class Keyring:
         return f"{body[:-1]}{_MARK}{signature}}}"
 
     def verify(self, text: str) -> str:
-        """Return the signed part of a body; raises BadSignature."""
+        """Return the signed part of a body; raises BadSignature or UnknownSigningKey."""
         tail = _TAIL.search(text)
         if tail is None:
             raise BadSignature("the message is not signed")
         found = json.loads(tail[1])
         if found["kid"] not in self._keys:
-            raise BadSignature(f"the message is signed by the unknown key {found['kid']!r}")
+            raise UnknownSigningKey(f"the message is signed by the unknown key {found['kid']!r}")
         body = text[: tail.start()] + "}"
         if not hmac.compare_digest(self._mac(found["kid"], body), found["hmac"]):
             raise BadSignature(f"the signature by key {found['kid']!r} is wrong")

@@ -9,6 +9,7 @@ returns, or raises Skip               acknowledged, its receipt completed
 has run already                       acknowledged
 runs elsewhere                        comes again when that lease has ended
 would not end in time                 comes again within 5 seconds, no attempt counted
+is signed by a key unknown here       comes again in 5 seconds, then in twice as many, up to 15 min
 raises, attempts are left             comes again after the backoff of its attempt
 raises what is permanent, or had its  copied to the dead-letter queue with the reason, acknowledged
 last attempt; is unknown; cannot be   (without a dead-letter queue: left to the redrive policy)

@@ -27,7 +27,10 @@ from sendmill.tasks.worker.delivery import Delivery
 
 
 def understand(delivery: Delivery, found: Runtime) -> list[Envelope]:
-    """Return the tasks of a message, none for a test event; raises InvalidEnvelope."""
+    """Return the tasks of a message, none for a test event.
+
+    Raises InvalidEnvelope or UnknownSigningKey.
+    """
     text = delivery.body
     signed = bool(found.keyring) and is_signed(text)
     if signed:
