@@ -264,6 +264,35 @@ def test_a_worker_never_sends_to_its_own_queue(cloud: Cloud) -> None:
     forget_clients()
 
 
+@pytest.mark.parametrize(("refusals", "left"), [(1, 0), (2, 1)])
+def test_a_message_that_sqs_did_not_delete_is_deleted_again_or_said(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture, refusals: int, left: int
+) -> None:
+    from sendmill.tasks.clients import client
+
+    forget_clients()
+    url = cloud.environment["EMAIL_QUEUE_URL"]
+    configure(use_async=True, queues={"default": url})
+    asked: list[int] = []
+
+    def keep_the_last(params: dict[str, Any], **_: Any) -> None:
+        asked.append(len(params["Entries"]))
+        if len(asked) <= refusals:
+            params["Entries"][-1] = {**params["Entries"][-1], "ReceiptHandle": "of no message"}
+
+    sqs = client("sqs", "us-east-1", read_timeout=25)
+    sqs.meta.events.register("provide-client-params.sqs.DeleteMessageBatch", keep_the_last)
+    for number in range(2):
+        in_a_loop.options(task_id=f"loop-{number}").send()
+    assert Worker(wait_seconds=0).once() == 2
+    forget_clients()
+    assert asked == [2, 1]
+    assert caplog.text.count("task_not_deleted") == left
+    count = "ApproximateNumberOfMessagesNotVisible"
+    found = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[count])
+    assert int(found["Attributes"][count]) == left
+
+
 def test_every_error_is_drawn_and_derives_as_drawn() -> None:
     from sendmill import errors as base
     from sendmill.tasks import errors

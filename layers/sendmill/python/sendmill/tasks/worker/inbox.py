@@ -8,6 +8,7 @@ from typing import Any
 from sendmill.errors import QueueUnavailable
 from sendmill.tasks.clients import client
 from sendmill.tasks.config import DEFAULT_QUEUE, TaskConfig
+from sendmill.tasks.listening import logger
 from sendmill.tasks.worker.delivery import Delivery
 
 # SQS takes ten attributes a message, and an empty value is refused.
@@ -51,13 +52,14 @@ class SqsInbox:
         return True
 
     def delete(self, url: str, deliveries: Sequence[Delivery]) -> None:
-        """Delete messages that were handled; raises QueueUnavailable."""
+        """Delete messages that were handled; raises QueueUnavailable.
+
+        One that SQS keeps is asked for once more, and logged: it comes again, to its receipt.
+        """
         for start in range(0, len(deliveries), 10):
-            entries = [
-                {"Id": str(n), "ReceiptHandle": found.receipt_handle}
-                for n, found in enumerate(deliveries[start : start + 10])
-            ]
-            self._call("delete_message_batch", QueueUrl=url, Entries=entries)
+            kept = self._undeleted(url, deliveries[start : start + 10])
+            for found, code in self._undeleted(url, list(kept)).items() if kept else ():
+                logger.warning("task_not_deleted %s: %s", found.message_id, code)
 
     def url_of(self, delivery: Delivery) -> str:
         """Return the URL of the queue that a message came from; raises QueueUnavailable."""
@@ -68,6 +70,16 @@ class SqsInbox:
             )
             self._names[delivery.queue] = str(self._call("get_queue_url", **asked)["QueueUrl"])
         return self._names[delivery.queue]
+
+    def _undeleted(self, url: str, deliveries: Sequence[Delivery]) -> dict[Delivery, str]:
+        """Delete ten messages at most; return those that SQS kept, with its code."""
+        entries = [
+            {"Id": str(n), "ReceiptHandle": found.receipt_handle}
+            for n, found in enumerate(deliveries)
+        ]
+        answer = self._call("delete_message_batch", QueueUrl=url, Entries=entries)
+        failed = answer.get("Failed", [])
+        return {deliveries[int(entry["Id"])]: str(entry.get("Code", "")) for entry in failed}
 
     def _dead_letters_of(self, delivery: Delivery) -> str:
         dead = self._config.dead_letter_queues
