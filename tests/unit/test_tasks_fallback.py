@@ -76,10 +76,10 @@ class Queue:
             if self.behave == "hangs":
                 self.released.wait(HANGS_SECONDS)
                 return
-            if self.behave.isdigit():
-                code = "AccessDenied" if self.behave == "403" else "ServiceUnavailable"
+            status, _, code = self.behave.partition(" ")
+            if status.isdigit():
                 body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "no"})
-                caller.answer(body.encode(), status=int(self.behave))
+                caller.answer(body.encode(), status=int(status))
                 continue
             entries = asked.get("Entries") or [asked]
             self.stored += [e["MessageBody"] for e in entries if "MessageBody" in e]
@@ -314,7 +314,7 @@ def test_maybe_sent_and_the_receipts_away_nothing_runs(queue: Make, endpoint: Po
 
 
 def test_refused_by_sqs_is_raised_and_never_hidden(queue: Make, endpoint: Point) -> None:
-    found = queue("403")
+    found = queue("403 AccessDenied")
     endpoint(found.server.port)
     for _ in range(5):
         with pytest.raises(EnqueueRejected, match="AccessDenied"):
@@ -324,16 +324,25 @@ def test_refused_by_sqs_is_raised_and_never_hidden(queue: Make, endpoint: Point)
         assert mail.send("ada").mode == "fallback_sync"
 
 
-def test_a_busy_queue_certainly_did_not_take_it(queue: Make, endpoint: Point) -> None:
-    endpoint(queue("503").server.port)
+@pytest.mark.parametrize(
+    "behave", ["403 RequestThrottled", "400 ThrottlingException", "503 ThrottlingException"]
+)
+def test_a_queue_that_throttles_certainly_did_not_take_it(
+    queue: Make, endpoint: Point, behave: str
+) -> None:
+    endpoint(queue(behave).server.port)
     configure(receipts=None)
     assert mail.send("ada").mode == "fallback_sync"
 
 
-def test_an_internal_error_leaves_it_open(queue: Make, endpoint: Point) -> None:
-    endpoint(queue("500").server.port)
-    with pytest.raises(EnqueueUncertain):
-        report.send(1)
+@pytest.mark.parametrize("behave", ["500 InternalFailure", "503 ServiceUnavailable"])
+def test_an_error_of_the_server_leaves_it_open(queue: Make, endpoint: Point, behave: str) -> None:
+    endpoint(queue(behave).server.port)
+    configure(receipts=None)
+    for send in (lambda: mail.send("ada"), lambda: report.send(1)):
+        with pytest.raises(EnqueueUncertain):
+            send()
+    assert effects == []
 
 
 @pytest.mark.parametrize("option", ["delay_seconds", "run_at"])

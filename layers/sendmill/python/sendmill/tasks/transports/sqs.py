@@ -27,9 +27,13 @@ _BATCH = 10
 # A failure that took longer is not tried again: connect and read timeouts would add up.
 _AT_ONCE = 0.3
 _AWAY = (EnqueueUnreachable, EnqueueUncertain)
+# What says that a request was turned away: SQS's own errors, and botocore.retries.standard.
 _THROTTLED = {
     "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
     "ThrottlingException",
+    "ThrottledException",
     "Throttling",
     "TooManyRequestsException",
     "OverLimit",
@@ -173,7 +177,8 @@ def _from_answer(error: Any, task_id: str) -> EnqueueError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     said = f"SQS: {code}: {error.response.get('Error', {}).get('Message', '')}"
-    if code in _THROTTLED or status in (429, 503):
+    # a 503 that names no throttle is "a temporary failure of the server", and not of which step
+    if code in _THROTTLED or status == 429:
         return EnqueueUnreachable(said, task_id=task_id)
     if status >= 500 or not status >= 400:
         return EnqueueUncertain(said, task_id=task_id)
