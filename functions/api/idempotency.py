@@ -2,7 +2,8 @@
 
 The same key with the same request gets the same answer for 24 hours; with another request it is
 refused, and while the first one is still being done it is a conflict. A key belongs to the caller
-who used it. Answers that say to try again (5xx) are not kept.
+who used it. Answers that say to try again (5xx) are not kept. One that could not be kept is given
+all the same: only who did not get it, and asks again after a minute, has the request done twice.
 Source: draft-ietf-httpapi-idempotency-key-header.
 """
 
@@ -18,7 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from problems import Answer
 from request import body_bytes, header
-from sendmill.errors import KeyReused, StateConflict
+from sendmill.errors import KeyReused, StateConflict, StoreUnavailable
 from sendmill.observe import logger
 from sendmill.store.answers import AnswerStore, KeptAnswer
 
@@ -59,18 +60,22 @@ def _done(store: AnswerStore, key: str, asked: str, act: Callable[[], Answer]) -
     if answer.status_code >= 500:
         store.forget(key)
         return answer
-    headers = {name: str(value) for name, value in answer.headers.items()}
-    store.keep(
-        key,
-        asked,
-        KeptAnswer(
-            status=answer.status_code,
-            kind=headers.pop("Content-Type", ""),
-            body=answer.body or "",
-            headers=headers,
-        ),
-    )
+    try:
+        store.keep(key, asked, _kept(answer))
+    except StoreUnavailable:
+        # it is done: an error would have it asked for, and done, again
+        logger.exception("answer_not_kept", status=answer.status_code)
     return answer
+
+
+def _kept(answer: Answer) -> KeptAnswer:
+    headers = {name: str(value) for name, value in answer.headers.items()}
+    return KeptAnswer(
+        status=answer.status_code,
+        kind=headers.pop("Content-Type", ""),
+        body=answer.body or "",
+        headers=headers,
+    )
 
 
 def _replayed(kept: KeptAnswer) -> Answer:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from cloud import CAMPAIGNS, Cloud, Context
 
 from sendmill.store import AnswerStore
@@ -20,9 +21,14 @@ FILE = "email,first_name\nada@example.com,Ada\n"
 
 
 @pytest.fixture
-def ask(load: Load, event: MakeEvent) -> Ask:
+def api(load: Load) -> ModuleType:
+    """The handler of the API."""
+    return load("api")
+
+
+@pytest.fixture
+def ask(api: ModuleType, event: MakeEvent) -> Ask:
     """A function that posts a file with a key, as somebody."""
-    module = load("api")
 
     def asked(key: str, body: str = FILE, name: str = "a", subject: str = "u1") -> dict[str, Any]:
         found = event("api_gateway_v2") | {"rawPath": "/v1/contact-lists", "body": body}
@@ -30,7 +36,7 @@ def ask(load: Load, event: MakeEvent) -> Ask:
         found["headers"] |= {"Idempotency-Key": key, "content-type": "text/csv"}
         found["requestContext"]["http"] |= {"method": "POST", "path": "/v1/contact-lists"}
         found["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = subject
-        answer: dict[str, Any] = module.handler(found, Context())
+        answer: dict[str, Any] = api.handler(found, Context())
         return answer
 
     return asked
@@ -118,6 +124,22 @@ def test_what_failed_here_may_be_asked_again(ask: Ask, cloud: Cloud) -> None:
     assert ask("k1")["statusCode"] == 503
     cloud.s3.create_bucket(Bucket="contacts")
     assert ask("k1")["statusCode"] == 201
+
+
+def test_what_was_done_is_answered_though_the_answer_cannot_be_kept(
+    api: ModuleType, ask: Ask, cloud: Cloud
+) -> None:
+    """An error would be followed by a repetition, which a minute later is done again."""
+
+    def away(params: dict[str, Any], **_: Any) -> None:
+        if params["Item"].get("st") == {"S": "done"}:
+            raise EndpointConnectionError(endpoint_url="dynamodb")
+
+    api.dynamodb.meta.events.register("provide-client-params.dynamodb.PutItem", away)
+    answer = ask("k1")
+    assert answer["statusCode"] == 201
+    assert lists(cloud) == [json.loads(answer["body"])["list_id"]]
+    assert ask("k1")["statusCode"] == 409
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "tab\tkey", "naïve"])
