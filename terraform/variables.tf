@@ -208,7 +208,7 @@ variable "default_from_email" {
 
 variable "mail_secret_name" {
   type        = string
-  description = "Name of the secret for SMTP credentials; change it where an organisation names its secrets by rule."
+  description = "Name of the secret for SMTP credentials; change it where an organisation names its secrets by rule, and for a second environment in one account and region."
   nullable    = false
   default     = "email-api-credentials"
 
