@@ -1,28 +1,18 @@
-"""Deliver one batch of messages: claim, send side by side, record.
-
-Two transactions for a whole batch, one before and one after the sends. A row stands before
-anything is sent, so that a crash at any point leaves a trace; what each crash leaves behind and
-who picks it up is the table of docs/ledger.md.
-
-A batch reserves its slots of the common rate before it claims, waits in place for them, and looks
-again whether its campaigns still run. What the provider refuses for the rate is sent again in
-place while time allows; that burns neither a try nor a receive. Whatever waits longer goes back
-to the ledger with a due time, and the sweep queues it again.
-"""
+"""Carry one batch through its steps: look up, wait, claim, send, record."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
-from typing import Protocol
 
 from sendmill.campaign import Campaign, Config, Content, Status
 from sendmill.contact import address_hash, recipient_id
-from sendmill.errors import InvalidTemplate, RetryableError, UnsafeHeader
+from sendmill.delivery.ports import Handling, Key, Receipt, Tools
+from sendmill.delivery.sending import STALE_SECONDS, Sending
+from sendmill.errors import InvalidTemplate, UnsafeHeader
 from sendmill.ledger import (
     ENQUEUE_GRACE_SECONDS,
     Row,
@@ -41,149 +31,22 @@ from sendmill.ledger import suppress as suppressed
 from sendmill.mail import Mail, check_headers, list_headers
 from sendmill.message import Message
 from sendmill.outcome import Fate, Outcome
-from sendmill.rate import Limiter, Slot, Unlimited, group_size
+from sendmill.rate import Slot
 from sendmill.template import compile_content
 
-# What a group of sends may take at worst: connecting, and waiting for the answer, in seconds.
-SEND_SECONDS = 25
-# Of these, what is kept for writing what became of the sends, in seconds.
-RECORD_SECONDS = 4
-# A server without a limiter that refuses for the rate is asked again after this long, in seconds.
-PAUSE_SECONDS = 1.0
 # How long a recipient waits whose account may not send at all, in seconds.
 POSTPONE_SECONDS = 300
-# A campaign is looked at again after a wait longer than this, in seconds: pauses act within five.
-STALE_SECONDS = 2
 # What the rendered mails of a batch may hold at most, in bytes as Python keeps them; on the way to
 # the provider it becomes seven times as much at worst (tests/fault/test_memory.py).
 MAX_BATCH_BYTES = 40_000_000
 
 
-class Ledger(Protocol):
-    """Keep the rows of recipients; every write is conditional on what was read."""
-
-    def read(
-        self, keys: Sequence[tuple[str, str]], *, suppression_keys: Sequence[str]
-    ) -> tuple[Mapping[tuple[str, str], Row], Mapping[str, str]]:
-        """Return the rows by (campaign id, rid), and the reasons by suppressed address hash."""
-
-    def adopt(self, rows: Sequence[Row]) -> Mapping[tuple[str, str], Row]:
-        """Create rows that a message brought, count them in; return what stands now."""
-
-    def apply(self, transitions: Sequence[Transition], *, owner: str) -> Sequence[bool]:
-        """Write in one transaction what still can be; say for each whether it stands."""
-
-
-class Campaigns(Protocol):
-    """Keep the campaigns."""
-
-    def load(self, campaign_id: str) -> Campaign | None:
-        """Return the campaign as it stood at most a few seconds ago."""
-
-    def adopt(self, campaign: Campaign) -> Campaign:
-        """Create the campaign that a message brought, unless it stands; return what stands."""
-
-    def content(self, campaign_id: str, digest: str) -> Content:
-        """Return a content that differs from the campaign's own."""
-
-    def keep_content(self, campaign_id: str, content: Content) -> None:
-        """Keep a content that differs from the campaign's own."""
-
-    def pause(self, campaign_id: str, reason: str) -> None:
-        """Stop a campaign that is sending, and say why."""
-
-
-class Mailer(Protocol):
-    """Hand mails to a provider, each exactly once."""
-
-    def send(self, config: Config, mails: Sequence[Mail], *, within: float) -> Sequence[Outcome]:
-        """Return the outcome of each mail, in their order; never raises for a mail.
-
-        What may take longer than ``within`` so many seconds is not begun, and is to come later.
-        """
-
-
-class Links(Protocol):
-    """Know where a recipient unsubscribes."""
-
-    def unsubscribe_url(self, campaign_id: str, rid: str) -> str:
-        """Return the address of a recipient's own link."""
-
-
-class Handling(StrEnum):
-    """What is to happen to a message on the queue."""
-
-    ACKNOWLEDGE = "acknowledge"
-    RETURN = "return"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """Say what became of one message.
-
-    ``event`` is a stable word for logs and metrics: a state of the ledger, or why nothing was
-    done. Only what nobody can act on is returned to the queue, at once.
-    """
-
-    event: str
-    reason: str = ""
-    campaign_id: str = ""
-    rid: str = ""
-    attempt: int = 0
-    message_id: str = ""
-    handling: Handling = Handling.ACKNOWLEDGE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deliverer:
-    """Hold what a delivery needs; built once for each worker.
-
-    ``clock`` returns seconds since 1970, ``jitter`` a random number from 0 to 1, ``sleep`` waits
-    for seconds.
-    """
-
-    ledger: Ledger
-    campaigns: Campaigns
-    mailer: Mailer
-    hash_key: bytes
-    clock: Callable[[], int]
-    jitter: Callable[[], float]
-    sleep: Callable[[float], None]
-    limiter: Limiter = field(default_factory=Unlimited)
-    links: Links | None = None
-
-    def deliver(
-        self, messages: Sequence[Message], *, owner: str, budget_seconds: int, lease_seconds: int
-    ) -> list[Receipt]:
-        """Deliver a batch; the receipts are in the order of the messages.
-
-        ``owner`` is unique for each call. ``budget_seconds`` is the time there is;
-        ``lease_seconds`` must outlast it.
-        """
-        batch = _Batch(
-            self,
-            messages,
-            owner=owner,
-            deadline=self.clock() + budget_seconds - SEND_SECONDS,
-            lease_seconds=lease_seconds,
-        )
-        batch.look_up()
-        batch.wait_for_slots()
-        batch.claim_sendable()
-        batch.send_claimed()
-        batch.record_outcomes()
-        return batch.receipts()
-
-
-Key = tuple[str, str]
-
-
-class _Batch:
+class Batch:
     """Carry one batch through its steps; two messages for one recipient share one row."""
 
     def __init__(
         self,
-        tools: Deliverer,
+        tools: Tools,
         messages: Sequence[Message],
         *,
         owner: str,
@@ -268,84 +131,16 @@ class _Batch:
         by_config: dict[Config, list[Key]] = {}
         for key in self._open():
             by_config.setdefault(self._mails[key].config, []).append(key)
+        sending = Sending(
+            self._tools,
+            self._mails,
+            self._address_hash,
+            deadline=self._deadline,
+            looked_at=self._looked_at,
+        )
         for config, keys in by_config.items():
-            self._send(config, keys, self._slots.get(config, Slot()))
-
-    def _send(self, config: Config, keys: list[Key], slot: Slot) -> None:
-        """Send at the slot's rate; what is refused for the rate is sent again in a new slot."""
-        left, refused = deque(keys), deque[Key]()
-        while left:
-            group = [left.popleft() for _ in range(group_size(slot.rate, len(left)))]
-            found = self._tools.mailer.send(
-                config, [self._mails[key] for key in group], within=self._time_to_send()
-            )
-            self._outcomes.update(zip(group, found, strict=True))
-            throttled = [key for key in group if self._outcomes[key].throttled]
-            refused += throttled
-            try:
-                self._tools.limiter.report(
-                    config, sent=len(group) - len(throttled), throttled=len(throttled)
-                )
-                if any(outcome.fate is Fate.STOP for outcome in found):
-                    self._withhold(left, "campaign_stopped")
-                    return
-                slot, left, refused = self._wait_for_next(config, slot, len(group), left, refused)
-            except RetryableError:
-                # what became of the others is known, and must be written: else it is unknown
-                self._withhold(left or refused, "ledger_away")
-                return
-
-    def _time_to_send(self) -> float:
-        """Return in how many seconds the outcomes must be there, or nobody could write them."""
-        return self._deadline + SEND_SECONDS - RECORD_SECONDS - self._tools.clock()
-
-    def _wait_for_next(
-        self, config: Config, slot: Slot, sent: int, left: deque[Key], refused: deque[Key]
-    ) -> tuple[Slot, deque[Key], deque[Key]]:
-        """Wait until the next group may leave; return its slot, who is left and who was refused."""
-        tools = self._tools
-        if left:
-            pause = sent / slot.rate
-        elif refused:
-            within = self._deadline - tools.clock()
-            slot = tools.limiter.reserve(config, len(refused), within=within)
-            left, refused = refused, deque()
-            pause = slot.starts_in if slot.rate else PAUSE_SECONDS
-        else:
-            return slot, left, refused
-        if slot.stopped or tools.clock() + pause > self._deadline:
-            self._withhold(left, "out_of_time")
-            return slot, deque(), refused
-        tools.sleep(pause)
-        return slot, self._still_welcome(self._still_running(left)), refused
-
-    def _still_running(self, keys: Iterable[Key]) -> deque[Key]:
-        """Return what may still be sent, and withhold what a pause has overtaken."""
-        running: deque[Key] = deque()
-        for key in keys:
-            campaign = self._tools.campaigns.load(key[0])
-            if campaign is not None and campaign.may_send():
-                running.append(key)
-            else:
-                self._withhold([key], "campaign_stopped")
-        return running
-
-    def _still_welcome(self, keys: deque[Key]) -> deque[Key]:
-        """Return who has not left meanwhile, after a wait long enough to do so."""
-        now = self._tools.clock()
-        if not keys or now - self._looked_at <= STALE_SECONDS:
-            return keys
-        self._looked_at = now
-        hashes = {key: self._address_hash(key) for key in keys}
-        _, reasons = self._tools.ledger.read([], suppression_keys=list(hashes.values()))
-        # back in the ledger, the next claim suppresses him
-        self._withhold([key for key in keys if hashes[key] in reasons], "suppressed_meanwhile")
-        return deque(key for key in keys if hashes[key] not in reasons)
-
-    def _withhold(self, keys: Iterable[Key], reason: str) -> None:
-        """Give up a claim without a send: certainly not sent, and no try is burned."""
-        for key in keys:
-            self._outcomes[key] = Outcome(fate=Fate.LATER, reason=reason, throttled=True)
+            sending.send(config, keys, self._slots.get(config, Slot()))
+        self._outcomes = sending.outcomes
 
     def record_outcomes(self) -> None:
         """Write what became of every send, in one transaction; stop campaigns that must stop."""
