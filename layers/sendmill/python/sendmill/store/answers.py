@@ -18,16 +18,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
-
 from sendmill.store.item import (
-    CONDITION_FAILED,
     Item,
-    decode,
     encode,
-    error_code,
     text,
     translated,
+    unless_standing,
 )
 
 if TYPE_CHECKING:
@@ -84,26 +80,20 @@ class AnswerStore:
             "until": now + CLAIM_SECONDS,
             "ttl": now + KEEP_SECONDS,
         }
-        try:
-            with translated("claiming a request"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item={**_key(key), **encode(item)},
-                    # DynamoDB forgets by `ttl` when it finds the time, up to days later
-                    ConditionExpression="attribute_not_exists(pk) OR #ttl <= :now "
-                    "OR (st = :doing AND #until <= :now)",
-                    ExpressionAttributeNames={"#ttl": "ttl", "#until": "until"},
-                    ExpressionAttributeValues=encode({":now": now, ":doing": "doing"}),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            raw: Any = error.response
-            standing = decode(raw["Item"])
-            if text(standing, "owner") != owner:
-                return _standing(standing)
-        return Claim(ours=True)
+        standing = unless_standing(
+            "claiming a request",
+            self._client.put_item,
+            TableName=self._table,
+            Item={**_key(key), **encode(item)},
+            # DynamoDB forgets by `ttl` when it finds the time, up to days later
+            ConditionExpression="attribute_not_exists(pk) OR #ttl <= :now "
+            "OR (st = :doing AND #until <= :now)",
+            ExpressionAttributeNames={"#ttl": "ttl", "#until": "until"},
+            ExpressionAttributeValues=encode({":now": now, ":doing": "doing"}),
+        )
+        if standing is None or text(standing, "owner") == owner:
+            return Claim(ours=True)
+        return _standing(standing)
 
     def keep(self, key: str, fingerprint: str, answer: KeptAnswer) -> None:
         """Keep the answer to a request that was claimed, or forget one that is too large."""

@@ -71,14 +71,30 @@ def translated(what: str) -> Iterator[None]:
 
 def on_condition(what: str, write: Callable[..., object], **asked: Any) -> bool:
     """Make a write that has a condition; return whether that held. Raises StoreUnavailable."""
+    return _refused(what, write, asked) is None
+
+
+def unless_standing(what: str, write: Callable[..., object], **asked: Any) -> Item | None:
+    """Make a write that has a condition; return None if that held, else the item that stands.
+
+    Raises StoreUnavailable.
+    """
+    asked["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    error: Any = _refused(what, write, asked)
+    return None if error is None else decode(error.response.get("Item", {}))
+
+
+def _refused(
+    what: str, write: Callable[..., object], asked: Mapping[str, Any]
+) -> ClientError | None:
     try:
         with translated(what):
             write(**asked)
     except ClientError as error:
         if error_code(error) != CONDITION_FAILED:
             raise
-        return False
-    return True
+        return error
+    return None
 
 
 def error_code(error: ClientError) -> str:

@@ -21,18 +21,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
-
-from sendmill.store.item import (
-    CONDITION_FAILED,
-    Item,
-    decode,
-    encode,
-    error_code,
-    on_condition,
-    text,
-    translated,
-)
+from sendmill.store.item import Item, encode, on_condition, text, unless_standing
 from sendmill.tasks.context import TaskContext
 
 _KEEP_SECONDS = 30 * 86_400
@@ -95,7 +84,7 @@ class SendLog:
         state = str(standing)
         over = {f":over{number}": str(found) for number, found in enumerate(_OVER[standing])}
         said: Item = {":state": state, ":id": provider_id, ":now": int(self.clock()), **over}
-        found = _refused(
+        found = unless_standing(
             "recording a mail",
             self.client.update_item,
             TableName=self.table,
@@ -104,7 +93,6 @@ class SendLog:
             ConditionExpression=f"#state IN ({', '.join(over)})",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues=encode(said),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
         return standing if found is None else Standing(text(found, "state") or state)
 
@@ -121,13 +109,13 @@ class SendLog:
             ExpressionAttributeValues=encode({":free": str(Standing.FREE)}),
         )
 
-    def _put(self, key: str, message_id: str, *, over: Standing) -> dict[str, Any] | None:
+    def _put(self, key: str, message_id: str, *, over: Standing) -> Item | None:
         """Write ``sending`` over one standing; return None when it stands, else what does."""
         now = int(self.clock())
         # one token a call: what our own lost answer left behind is ours
         row = {"state": str(Standing.SENDING), "owner": uuid4().hex, "message_id": message_id}
         new = "attribute_not_exists(pk) OR " if over is Standing.FREE else ""
-        found = _refused(
+        found = unless_standing(
             "claiming a mail",
             self.client.put_item,
             TableName=self.table,
@@ -138,21 +126,8 @@ class SendLog:
             ConditionExpression=f"{new}#state = :over",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues=encode({":over": str(over)}),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
         return None if found is None or text(found, "owner") == row["owner"] else found
-
-
-def _refused(what: str, write: Callable[..., object], **asked: Any) -> dict[str, Any] | None:
-    """Make a write that has a condition; return None when it held, else what stands."""
-    try:
-        with translated(what):
-            write(**asked)
-    except ClientError as error:
-        if error_code(error) != CONDITION_FAILED:
-            raise
-        return dict(decode(dict(error.response).get("Item", {})))  # type: ignore[arg-type]
-    return None
 
 
 def _row(key: str) -> dict[str, Any]:
