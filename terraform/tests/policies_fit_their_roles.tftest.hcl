@@ -11,26 +11,29 @@ provider "aws" {
   skip_metadata_api_check     = true
 }
 
+variables {
+  deployment = {
+    name_prefix = "sendmill-dev"
+    environment = "dev"
+    partition   = "aws-us-gov"
+    dns_suffix  = "amazonaws.com"
+    region      = "us-gov-west-1"
+    account_id  = "482913756024"
+  }
+  name                  = "api"
+  package               = { filename = "x.zip", digest = "aa" }
+  layer_arns            = []
+  log                   = { level = "INFO", retention_days = 30 }
+  memory_mb             = 512
+  timeout_seconds       = 28
+  environment_variables = {}
+  policies              = {}
+}
+
 run "too_much" {
   command = plan
   module { source = "./modules/function" }
   variables {
-    deployment = {
-      name_prefix = "sendmill-dev"
-      environment = "dev"
-      partition   = "aws-us-gov"
-      dns_suffix  = "amazonaws.com"
-      region      = "us-gov-west-1"
-      account_id  = "482913756024"
-    }
-    name                  = "api"
-    package               = { filename = "x.zip", digest = "aa" }
-    layer_arns            = []
-    log                   = { level = "INFO", retention_days = 30 }
-    memory_mb             = 512
-    timeout_seconds       = 28
-    environment_variables = {}
-
     policies = {
       for number in range(200) : "number-${number}" => jsonencode({
         Version   = "2012-10-17"
@@ -53,22 +56,7 @@ run "too_long_an_environment" {
   command = plan
   module { source = "./modules/function" }
   variables {
-    deployment = {
-      name_prefix = "sendmill-dev"
-      environment = "dev"
-      partition   = "aws-us-gov"
-      dns_suffix  = "amazonaws.com"
-      region      = "us-gov-west-1"
-      account_id  = "482913756024"
-    }
-    name                  = "api"
-    package               = { filename = "x.zip", digest = "aa" }
-    layer_arns            = []
-    log                   = { level = "INFO", retention_days = 30 }
-    memory_mb             = 512
-    timeout_seconds       = 28
     environment_variables = { QUEUES = join(",", [for number in range(200) : "queue-of-somebody-number-${number}"]) }
-    policies              = {}
   }
 
   override_resource {
@@ -85,22 +73,6 @@ run "merged" {
   command = plan
   module { source = "./modules/function" }
   variables {
-    deployment = {
-      name_prefix = "sendmill-dev"
-      environment = "dev"
-      partition   = "aws-us-gov"
-      dns_suffix  = "amazonaws.com"
-      region      = "us-gov-west-1"
-      account_id  = "482913756024"
-    }
-    name                  = "api"
-    package               = { filename = "x.zip", digest = "aa" }
-    layer_arns            = []
-    log                   = { level = "INFO", retention_days = 30 }
-    memory_mb             = 512
-    timeout_seconds       = 28
-    environment_variables = {}
-
     policies = {
       a = "{\"Statement\":[{\"Sid\":\"Send\",\"Effect\":\"Allow\",\"Action\":\"sqs:SendMessage\",\"Resource\":\"queue-a\"}]}"
       b = "{\"Statement\":[{\"Sid\":\"Send\",\"Effect\":\"Allow\",\"Action\":\"sqs:SendMessage\",\"Resource\":[\"queue-b\",\"queue-a\"]}]}"
